@@ -1,0 +1,34 @@
+{# Calendar arithmetic in UTC; each has a default (DuckDB) and, where it differs, another engine's form. #}
+
+{# Monday of the ISO week of a date or timestamp, as a date. #}
+{% macro week_of(moment) %}cast(date_trunc('week', {{ moment }}) as date){% endmacro %}
+
+{# The date some whole days after a date. #}
+{% macro days_after(day, days) %}{{ adapter.dispatch('days_after')(day, days) }}{% endmacro %}
+{% macro default__days_after(day, days) %}({{ day }} + cast({{ days }} as integer)){% endmacro %}
+{% macro spark__days_after(day, days) %}date_add({{ day }}, cast({{ days }} as int)){% endmacro %}
+
+{# Whole days from one date to another; negative when the second is earlier. #}
+{% macro days_between(earlier, later) %}{{ adapter.dispatch('days_between')(earlier, later) }}{% endmacro %}
+{% macro default__days_between(earlier, later) %}datediff('day', {{ earlier }}, {{ later }}){% endmacro %}
+{% macro spark__days_between(earlier, later) %}datediff({{ later }}, {{ earlier }}){% endmacro %}
+
+{# The instant some days of 24 hours after a timestamp. #}
+{% macro time_after_days(moment, days) %}{{ adapter.dispatch('time_after_days')(moment, days) }}{% endmacro %}
+{% macro default__time_after_days(moment, days) %}({{ moment }} + to_days(cast({{ days }} as integer))){% endmacro %}
+{% macro spark__time_after_days(moment, days) %}({{ moment }} + make_dt_interval({{ days }})){% endmacro %}
+
+{# The instant some seconds after a timestamp. #}
+{% macro time_after_seconds(moment, seconds) %}{{ adapter.dispatch('time_after_seconds')(moment, seconds) }}{% endmacro %}
+{% macro default__time_after_seconds(moment, seconds) %}({{ moment }} + to_seconds({{ seconds }})){% endmacro %}
+{% macro spark__time_after_seconds(moment, seconds) %}({{ moment }} + make_dt_interval(0, 0, 0, {{ seconds }})){% endmacro %}
+
+{# Whole numbers from 0 to a limit, to be unnested: one row each. #}
+{% macro numbers_to(limit) %}{{ adapter.dispatch('numbers_to')(limit) }}{% endmacro %}
+{% macro default__numbers_to(limit) %}unnest(generate_series(0, cast({{ limit }} as bigint))){% endmacro %}
+{% macro spark__numbers_to(limit) %}explode(sequence(0, cast({{ limit }} as bigint))){% endmacro %}
+
+{# Texts of a group joined without a separator, in an order. #}
+{% macro joined_text(text, order_by) %}{{ adapter.dispatch('joined_text')(text, order_by) }}{% endmacro %}
+{% macro default__joined_text(text, order_by) %}string_agg({{ text }}, '' order by {{ order_by }}){% endmacro %}
+{% macro spark__joined_text(text, order_by) %}listagg({{ text }}, '') within group (order by {{ order_by }}){% endmacro %}

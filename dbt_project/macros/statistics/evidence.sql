@@ -1,0 +1,87 @@
+{#
+    The closed forms of the evidence engine. All e-values are natural logarithms, guarded so that no input gives infinity or NaN.
+#}
+
+{# Asymptotic confidence sequence, as an e-value against "no difference" (Waudby-Smith et al., Annals of Statistics 2024).
+   z = estimate / standard error, n = units so far, r = tuning constant. #}
+{% macro log_e_mean(z, n, r) %}
+    (({{ n }} * {{ r }}) / (1 + {{ n }} * {{ r }}) * power({{ z }}, 2) / 2 - ln(1 + {{ n }} * {{ r }}) / 2)
+{% endmacro %}
+
+{# Half the width of the (1 - alpha) confidence sequence. #}
+{% macro half_width(standard_error, n, r, alpha) %}
+    ({{ standard_error }} * sqrt((1 + 1 / ({{ n }} * {{ r }})) * (ln(1 + {{ n }} * {{ r }}) - 2 * ln({{ alpha }}))))
+{% endmacro %}
+
+{# Tuning constant that makes the sequence tightest at the planned number of units (statistics.md, section 2). #}
+{% macro tuning_constant(alpha, planned_units) %}
+    ((-2 * ln({{ alpha }}) + ln(1 - 2 * ln({{ alpha }}))) / {{ planned_units }})
+{% endmacro %}
+
+{# Anytime-valid t-test after k replicates (Gonen et al., The American Statistician 2005; Perez-Ortiz et al., Annals of Statistics 2024).
+   Below `least` replicates the e-value is 1: too few to know their spread. #}
+{% macro log_e_t(replicates, total, total_square, rho, least) %}
+    case
+        when {{ replicates }} < {{ least }} then 0.0
+        else
+            {{ replicates }} / 2.0 * (
+                ln(1 + {{ t_square(replicates, total, total_square) }} / ({{ replicates }} - 1))
+                - ln(1 + {{ t_square(replicates, total, total_square) }} / (({{ replicates }} - 1) * (1 + {{ replicates }} * {{ rho }})))
+            ) - ln(1 + {{ replicates }} * {{ rho }}) / 2
+    end
+{% endmacro %}
+
+{# Squared t statistic. Replicates that are all alike have no spread to judge by: the floor keeps the result finite. #}
+{% macro t_square(replicates, total, total_square) %}
+    ((power({{ total }}, 2) / {{ replicates }})
+    / greatest(({{ total_square }} - power({{ total }}, 2) / {{ replicates }}) / ({{ replicates }} - 1), 1e-12))
+{% endmacro %}
+
+{# Squared t at which the e-value above reaches exp(log_threshold); null while no t can reach it. Inverting the test gives the interval. #}
+{% macro t_square_at(replicates, log_threshold, rho) %}
+    case
+        when {{ replicates }} < 2 then null
+        when exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }}) < 1 + {{ replicates }} * {{ rho }}
+            then
+                ({{ replicates }} - 1)
+                * (exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }}) - 1)
+                / (
+                    1
+                    - exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }})
+                    / (1 + {{ replicates }} * {{ rho }})
+                )
+    end
+{% endmacro %}
+
+{# Self-normalised e-value, valid under symmetry alone (de la Pena, Lai and Shao 2009). #}
+{% macro log_e_robust(total, total_square, r) %}
+    ({{ r }} * power({{ total }}, 2) / (2 * (1 + {{ r }} * {{ total_square }})) - ln(1 + {{ r }} * {{ total_square }}) / 2)
+{% endmacro %}
+
+{# Log rate of an arm: continuity-corrected for 0/1 outcomes, else the log of the mean; null when nothing positive was seen. #}
+{% macro log_rate(n, sum_y, is_binary) %}
+    case
+        when {{ is_binary }} then ln(({{ sum_y }} + 0.5) / ({{ n }} + 1))
+        when {{ sum_y }} > 0 then ln({{ sum_y }} / {{ n }})
+    end
+{% endmacro %}
+
+{# Sampling variance of that log rate (delta method); null where it cannot be known. #}
+{% macro log_rate_variance(n, sum_y, sum_y2, is_binary) %}
+    case
+        when {{ is_binary }} and {{ sum_y }} + 0.5 < {{ n }} then 1 / ({{ sum_y }} + 0.5) - 1.0 / {{ n }}
+        when {{ is_binary }} then 1 / ({{ sum_y }} + 0.5) - 1.0 / ({{ n }} + 1)
+        when {{ sum_y }} > 0 and {{ n }} > 1
+            then nullif(greatest({{ sum_y2 }} - power({{ sum_y }}, 2) / {{ n }}, 0) / ({{ n }} - 1) * {{ n }} / power({{ sum_y }}, 2), 0)
+    end
+{% endmacro %}
+
+{# One arm's part of the Dirichlet-multinomial e-value against planned shares (Lindon and Malek, NeurIPS 2022); sum over arms, then add
+   log_e_srm_total. #}
+{% macro log_e_srm_arm(n, share, strength) %}
+    (lgamma({{ strength }} * {{ share }} + {{ n }}) - lgamma({{ strength }} * {{ share }}) - {{ n }} * ln({{ share }}))
+{% endmacro %}
+
+{% macro log_e_srm_total(n, strength) %}
+    (lgamma({{ strength }}) - lgamma({{ strength }} + {{ n }}))
+{% endmacro %}

@@ -1,0 +1,29 @@
+-- One row: the instant this build looks from, and the first day it has not seen in full. Every maturity rule reads it.
+-- A day counts as seen only while activity still arrived: after an import that ends in May, June is unknown, not empty.
+
+with
+
+cycles as (
+    select max(as_of) as as_of from {{ source('ledger', 'cycles') }}
+),
+
+events as (
+    select
+        max(ingested_at) as last_ingested_at,
+        max(case when is_activity then cast(occurred_at as date) end) as last_active_on
+    from {{ ref('stg_events__events') }}
+),
+
+looked as (
+    select
+        coalesce(cycles.as_of, events.last_ingested_at) as as_of,
+        events.last_active_on
+    from cycles
+    cross join events
+)
+
+select
+    as_of,
+    cast(as_of as date) as as_of_day,
+    least(cast(as_of as date), {{ days_after('last_active_on', 1) }}) as unseen_from
+from looked

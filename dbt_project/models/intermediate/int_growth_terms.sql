@@ -1,0 +1,21 @@
+-- One row: where the growth and channel marts look from and the thresholds they judge by.
+-- The last three thresholds have a default until the policy seed names them.
+
+with
+
+terms as (
+    select
+        as_of_day,
+        unseen_from,
+        cast({{ policy('min_cohort_users') }} as double) as min_people,
+        cast({{ policy('interval_level') }} as double) as interval_level,
+        cast(coalesce({{ policy('referral_days') }}, 14) as integer) as referral_days,
+        cast(coalesce({{ policy('retention_days') }}, 30) as integer) as retention_days,
+        cast(coalesce({{ policy('email_days') }}, 3) as integer) as email_days
+    from {{ ref('int_as_of') }}
+)
+
+select
+    *,
+    {{ two_sided_z('interval_level') }} as interval_z
+from terms

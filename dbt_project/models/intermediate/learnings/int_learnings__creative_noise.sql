@@ -1,0 +1,58 @@
+-- One row per program, metric and cycle: how much creatives of one experiment differ beyond sampling, known before the cycle.
+-- Method of moments (DerSimonian and Laird 1986) on the experiments of earlier cycles; 0 before the first.
+
+with
+
+arms as (
+    select * from {{ ref('int_experiments__closed_arms') }}
+),
+
+by_comparison as (
+    select
+        program,
+        metric,
+        entered_in_cycle,
+        comparison_key,
+        count(*) as arms,
+        {{ exact_total('1 / sampling_variance') }} as total_weight,
+        {{ exact_total('log_rate / sampling_variance') }} as weighted,
+        {{ exact_total('power(log_rate, 2) / sampling_variance') }} as weighted_square,
+        {{ exact_total('1 / power(sampling_variance, 2)') }} as squared_weight
+    from arms
+    group by program, metric, entered_in_cycle, comparison_key
+),
+
+by_cycle as (
+    select
+        program,
+        metric,
+        entered_in_cycle,
+        {{ exact_sum('weighted_square - power(weighted, 2) / total_weight') }} as dispersion,
+        sum(arms - 1) as freedom,
+        {{ exact_sum('total_weight - squared_weight / total_weight') }} as capacity
+    from by_comparison
+    group by program, metric, entered_in_cycle
+),
+
+before as (
+    select
+        program,
+        metric,
+        entered_in_cycle,
+        cast(sum(dispersion) over earlier as double) as dispersion,
+        cast(sum(freedom) over earlier as double) as freedom,
+        cast(sum(capacity) over earlier as double) as capacity
+    from by_cycle
+    window earlier as (
+        partition by program, metric
+        order by entered_in_cycle
+        rows between unbounded preceding and 1 preceding
+    )
+)
+
+select
+    program,
+    metric,
+    entered_in_cycle as cycle,
+    coalesce(case when capacity > 0 then greatest((dispersion - freedom) / capacity, 0) end, 0) as between_creative_variance_before
+from before

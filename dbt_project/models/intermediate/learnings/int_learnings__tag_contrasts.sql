@@ -1,0 +1,235 @@
+-- One row per program, metric, experiment, segment and tag that varies among its arms, and one with segment 'all' that pools them.
+-- The contrast of the log rate between arms with and without the tag. Where arms exist that differ in this tag alone, only those are
+-- compared: another tag's effect can then not pass for this one's. Where none do, all arms are compared, unless the experiment's
+-- tags were designed to be matched (then the rest says nothing about this tag).
+
+with
+
+noise as (
+    select * from {{ ref('int_learnings__creative_noise') }}
+),
+
+arms as (
+    select
+        closed.*,
+        noise.between_creative_variance_before as noise_variance,
+        1 / (closed.sampling_variance + noise.between_creative_variance_before) as weight
+    from {{ ref('int_experiments__closed_arms') }} as closed
+    inner join noise
+        on
+            closed.program = noise.program
+            and closed.metric = noise.metric
+            and closed.entered_in_cycle = noise.cycle
+),
+
+tags as (
+    select
+        {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key,
+        tag,
+        {{ key_of(['tag']) }} as tag_key
+    from {{ ref('int_experiments__arm_tags') }}
+),
+
+signatures as (
+    select
+        creative_key,
+        bit_xor(tag_key) as signature
+    from tags
+    group by creative_key
+),
+
+-- Arms of one comparison that carry the same tags are one cell.
+cells as (
+    select
+        arms.comparison_key,
+        coalesce(signatures.signature, 0) as signature,
+        any_value(arms.creative_key) as creative_key,
+        count(*) as arms,
+        {{ exact_total('arms.weight') }} as weight,
+        {{ exact_total('arms.weight * arms.log_rate') }} as weighted,
+        {{ exact_total('arms.weight * arms.weight * arms.sampling_variance') }} as spread
+    from arms
+    left join signatures on arms.creative_key = signatures.creative_key
+    group by arms.comparison_key, coalesce(signatures.signature, 0)
+),
+
+comparisons as (
+    select
+        comparison_key,
+        count(*) as arms,
+        {{ exact_total('weight') }} as weight,
+        {{ exact_total('weight * log_rate') }} as weighted,
+        {{ exact_total('weight * weight * sampling_variance') }} as spread
+    from arms
+    group by comparison_key
+),
+
+-- One row per comparison: what it is, and how often a creative of its experiment stands in more than one segment.
+subjects as (
+    select
+        comparison_key,
+        program,
+        metric,
+        experiment_id,
+        segment,
+        entered_in_cycle,
+        max(noise_variance) as noise_variance,
+        min(cast(is_randomised as integer)) = 1 as is_randomised,
+        max(cast(tags_by_design as integer)) = 1 as tags_by_design
+    from arms
+    group by comparison_key, program, metric, experiment_id, segment, entered_in_cycle
+),
+
+with_tag as (
+    select
+        cells.comparison_key,
+        cells.signature,
+        cells.arms,
+        cells.weight,
+        cells.weighted,
+        cells.spread,
+        tags.tag,
+        tags.tag_key
+    from cells
+    inner join tags on cells.creative_key = tags.creative_key
+    where cells.signature <> 0
+),
+
+-- Twins: the same tags but this one.
+matched as (
+    select
+        with_tag.comparison_key,
+        with_tag.tag,
+        with_tag.arms as arms_with,
+        without_tag.arms as arms_without,
+        with_tag.weighted / with_tag.weight - without_tag.weighted / without_tag.weight as contrast,
+        with_tag.spread / power(with_tag.weight, 2) + without_tag.spread / power(without_tag.weight, 2) as sampling_variance
+    from with_tag
+    inner join cells as without_tag
+        on
+            with_tag.comparison_key = without_tag.comparison_key
+            and {{ xor_of('with_tag.signature', 'with_tag.tag_key') }} = without_tag.signature
+),
+
+matched_total as (
+    select
+        comparison_key,
+        tag,
+        sum(arms_with) as arms_with,
+        sum(arms_without) as arms_without,
+        {{ exact_total('contrast / sampling_variance') }} / {{ exact_total('1 / sampling_variance') }} as contrast,
+        1 / {{ exact_total('1 / sampling_variance') }} as sampling_variance
+    from matched
+    group by comparison_key, tag
+),
+
+carried as (
+    select
+        comparison_key,
+        tag,
+        sum(arms) as arms_with,
+        {{ exact_total('weight') }} as weight,
+        {{ exact_total('weighted') }} as weighted,
+        {{ exact_total('spread') }} as spread
+    from with_tag
+    group by comparison_key, tag
+),
+
+unmatched_total as (
+    select
+        carried.comparison_key,
+        carried.tag,
+        carried.arms_with,
+        comparisons.arms - carried.arms_with as arms_without,
+        carried.weighted / carried.weight
+        - (comparisons.weighted - carried.weighted) / (comparisons.weight - carried.weight) as contrast,
+        carried.spread / power(carried.weight, 2)
+        + (comparisons.spread - carried.spread) / power(comparisons.weight - carried.weight, 2) as sampling_variance
+    from carried
+    inner join comparisons on carried.comparison_key = comparisons.comparison_key
+    inner join subjects on carried.comparison_key = subjects.comparison_key
+    left join matched_total
+        on carried.comparison_key = matched_total.comparison_key and carried.tag = matched_total.tag
+    where matched_total.tag is null and comparisons.arms > carried.arms_with and not subjects.tags_by_design
+),
+
+united as (
+    select *, true as is_matched from matched_total
+    union all
+    select *, false as is_matched from unmatched_total
+),
+
+described as (
+    select
+        subjects.program,
+        subjects.metric,
+        subjects.experiment_id,
+        subjects.segment,
+        united.tag,
+        subjects.entered_in_cycle,
+        united.contrast,
+        united.sampling_variance,
+        subjects.noise_variance,
+        cast(united.arms_with as double) as arms_with,
+        cast(united.arms_without as double) as arms_without,
+        united.is_matched,
+        subjects.is_randomised,
+        subjects.tags_by_design
+    from united
+    inner join subjects on united.comparison_key = subjects.comparison_key
+),
+
+-- Creatives shared by segments are one creative each, however many segments saw them.
+sharing as (
+    select
+        program,
+        experiment_id,
+        cast(count(*) as double) / count(distinct creative_id) as segments_per_creative
+    from (select distinct program, experiment_id, segment, creative_id from arms)
+    group by program, experiment_id
+),
+
+pooled as (
+    select
+        described.program,
+        described.metric,
+        described.experiment_id,
+        'all' as segment,
+        described.tag,
+        max(described.entered_in_cycle) as entered_in_cycle,
+        {{ exact_total('described.contrast / described.sampling_variance') }}
+        / {{ exact_total('1 / described.sampling_variance') }} as contrast,
+        1 / {{ exact_total('1 / described.sampling_variance') }} as sampling_variance,
+        max(described.noise_variance) as noise_variance,
+        greatest(sum(described.arms_with) / max(sharing.segments_per_creative), 1) as arms_with,
+        greatest(sum(described.arms_without) / max(sharing.segments_per_creative), 1) as arms_without,
+        min(cast(described.is_matched as integer)) = 1 as is_matched,
+        min(cast(described.is_randomised as integer)) = 1 as is_randomised,
+        max(cast(described.tags_by_design as integer)) = 1 as tags_by_design
+    from described
+    inner join sharing on described.program = sharing.program and described.experiment_id = sharing.experiment_id
+    group by described.program, described.metric, described.experiment_id, described.tag
+),
+
+both_levels as (
+    select * from pooled
+    union all
+    select * from described where segment <> 'all'
+),
+
+measured as (
+    select
+        *,
+        sqrt(sampling_variance + noise_variance * (1 / arms_with + 1 / arms_without)) as contrast_error
+    from both_levels
+)
+
+select
+    *,
+    contrast / contrast_error as standardised_contrast,
+    case
+        when not is_randomised then 'platform'
+        when is_matched then 'designed'
+        else 'randomised'
+    end as grade
+from measured

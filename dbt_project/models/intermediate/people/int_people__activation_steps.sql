@@ -1,0 +1,27 @@
+-- One row per program and step of its activation, in the program's latest definition; none for a program without one.
+
+with
+
+versions as (
+    select
+        program,
+        spec,
+        row_number() over (partition by program order by recorded_at desc, version desc) as from_the_last
+    from {{ source('ledger', 'programs') }}
+),
+
+listed as (
+    select
+        program,
+        cast(json_extract(spec, '$.activation.steps') as varchar[]) as steps,
+        cast({{ json_text('spec', '$.activation.within_days') }} as integer) as within_days
+    from versions
+    where from_the_last = 1
+)
+
+select
+    program,
+    within_days,
+    unnest(steps) as event_name,
+    generate_subscripts(steps, 1) as step_number
+from listed

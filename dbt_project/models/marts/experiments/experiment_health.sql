@@ -1,0 +1,166 @@
+-- One row per program, experiment and cycle in which it gained people: may its results be believed so far?
+-- Sequential sample ratio test (Lindon and Malek, NeurIPS 2022): segments are independent, so their log e-values add up. An experiment
+-- found unhealthy once stays so.
+
+with
+
+statistics as (
+    select * from {{ ref('experiment_statistics') }}
+),
+
+arms as (
+    select * from {{ ref('int_experiments__arms') }}
+),
+
+policy as (
+    select * from {{ ref('int_policy') }}
+),
+
+-- Every metric counts the same people once their window has passed; the metric that counted most says how many there are.
+metric_units as (
+    select
+        program,
+        experiment_id,
+        metric,
+        sum(n) as units,
+        row_number() over (partition by program, experiment_id order by sum(n) desc, metric) as metric_rank
+    from statistics
+    group by program, experiment_id, metric
+),
+
+increments as (
+    select
+        statistics.program,
+        statistics.experiment_id,
+        statistics.segment,
+        statistics.creative_id,
+        statistics.cycle,
+        sum(statistics.n) as n
+    from statistics
+    inner join metric_units
+        on
+            statistics.program = metric_units.program
+            and statistics.experiment_id = metric_units.experiment_id
+            and statistics.metric = metric_units.metric
+            and metric_units.metric_rank = 1
+    group by statistics.program, statistics.experiment_id, statistics.segment, statistics.creative_id, statistics.cycle
+),
+
+looks as (
+    select distinct program, experiment_id, segment, cycle from increments
+),
+
+-- An arm that received nobody is part of the comparison: its zero is the loudest mismatch of all.
+counts as (
+    select
+        looks.program,
+        looks.experiment_id,
+        looks.segment,
+        looks.cycle,
+        arms.creative_id,
+        arms.planned_share,
+        sum(coalesce(increments.n, 0)) over (
+            partition by looks.program, looks.experiment_id, looks.segment, arms.creative_id order by looks.cycle
+        ) as n
+    from looks
+    inner join arms
+        on looks.program = arms.program and looks.experiment_id = arms.experiment_id and looks.segment = arms.segment
+    left join increments
+        on
+            looks.program = increments.program
+            and looks.experiment_id = increments.experiment_id
+            and looks.segment = increments.segment
+            and looks.cycle = increments.cycle
+            and arms.creative_id = increments.creative_id
+),
+
+segment_evidence as (
+    select
+        counts.program,
+        counts.experiment_id,
+        counts.segment,
+        counts.cycle,
+        count(*) as arms,
+        sum(counts.n) as units,
+        max(policy.srm_threshold) as srm_threshold,
+        {{ exact_total(log_e_srm_arm('counts.n', 'counts.planned_share', 'policy.srm_strength')) }}
+        + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }} as log_e_value
+    from counts
+    inner join policy on counts.program = policy.program
+    group by counts.program, counts.experiment_id, counts.segment, counts.cycle
+),
+
+-- A segment that gained nobody in a cycle keeps what it said before: its evidence changes by its increments.
+steps as (
+    select
+        *,
+        log_e_value - coalesce(
+            lag(log_e_value) over (partition by program, experiment_id, segment order by cycle), 0
+        ) as log_e_step,
+        units - coalesce(lag(units) over (partition by program, experiment_id, segment order by cycle), 0) as units_step
+    from segment_evidence
+),
+
+by_cycle as (
+    select
+        program,
+        experiment_id,
+        cycle,
+        max(arms) as arms,
+        max(srm_threshold) as srm_threshold,
+        sum(units_step) as units_step,
+        {{ exact_sum('log_e_step') }} as log_e_step
+    from steps
+    group by program, experiment_id, cycle
+),
+
+so_far as (
+    select
+        *,
+        sum(units_step) over (partition by program, experiment_id order by cycle) as units,
+        cast(sum(log_e_step) over (partition by program, experiment_id order by cycle) as double) as log_srm_e_value
+    from by_cycle
+),
+
+peaked as (
+    select
+        *,
+        max(log_srm_e_value) over (partition by program, experiment_id order by cycle) as log_srm_e_value_peak
+    from so_far
+),
+
+-- The program's alarm: many broken experiments in one cycle mean that the machine that randomises is broken, so the cycle's other
+-- experiments are not to be believed either, though each alone is too small to show it.
+shares as (
+    select
+        *,
+        avg(case when log_srm_e_value_peak >= ln(srm_threshold) then 1.0 else 0.0 end)
+            over (partition by program, cycle) as unhealthy_share,
+        count(*) over (partition by program, cycle) as experiments_in_cycle
+    from peaked
+)
+
+select
+    shares.program,
+    shares.experiment_id,
+    shares.cycle,
+    cast(shares.arms as bigint) as arms,
+    shares.units,
+    shares.log_srm_e_value,
+    exp(least(shares.log_srm_e_value, 700)) as srm_e_value,
+    shares.unhealthy_share,
+    case
+        when shares.arms < 2 then 'not_comparable'
+        when shares.log_srm_e_value_peak >= ln(shares.srm_threshold) then 'unhealthy'
+        when shares.experiments_in_cycle >= 3 and shares.unhealthy_share >= policy.srm_alarm_share then 'suspect'
+        else 'healthy'
+    end as status,
+    case
+        when shares.arms < 2 then 'one arm only: there is nothing to compare it with'
+        when shares.log_srm_e_value_peak >= ln(shares.srm_threshold)
+            then 'sample ratio mismatch: people did not reach the arms in the planned shares'
+        when shares.experiments_in_cycle >= 3 and shares.unhealthy_share >= policy.srm_alarm_share
+            then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+    end as reason
+from shares
+inner join policy on shares.program = policy.program

@@ -1,0 +1,53 @@
+-- One row per program, experiment, segment, creative, metric, cycle and day: the sums that everything after this reads.
+-- Its size grows with arms, segments and days, not with traffic.
+
+with
+
+outcomes as (
+    select * from {{ ref('int_experiments__unit_outcomes') }}
+),
+
+past as (
+    select * from {{ ref('stg_imports__results') }}
+),
+
+live as (
+    select
+        program,
+        experiment_id,
+        segment,
+        creative_id,
+        metric,
+        counted_in_cycle as cycle,
+        assigned_on as day,
+        cast(count(*) as double) as n,
+        {{ exact_total('outcome') }} as sum_y,
+        {{ exact_total('outcome * outcome') }} as sum_y2,
+        {{ exact_total('covariate') }} as sum_x,
+        {{ exact_total('covariate * covariate') }} as sum_x2,
+        {{ exact_total('covariate * outcome') }} as sum_xy,
+        cast(count(*) filter (where is_exposed) as double) as n_exposed,
+        {{ exact_total('case when is_exposed then outcome else 0 end') }} as sum_y_exposed
+    from outcomes
+    group by program, experiment_id, segment, creative_id, metric, counted_in_cycle, assigned_on
+)
+
+select * from live
+union all
+select
+    program,
+    experiment_id,
+    segment,
+    creative_id,
+    metric,
+    cycle,
+    cast(null as date) as day,
+    n,
+    sum_y,
+    sum_y2,
+    cast(null as double) as sum_x,
+    cast(null as double) as sum_x2,
+    cast(null as double) as sum_xy,
+    cast(null as double) as n_exposed,
+    cast(null as double) as sum_y_exposed
+from past

@@ -1,0 +1,114 @@
+-- One row per program, metric, experiment, segment, creative and cycle: what may be said of the arm. The rules stand in their order,
+-- the first that holds decides, and what no rule names is withheld.
+
+with
+
+contrasts as (
+    select * from {{ ref('experiment_contrasts') }}
+),
+
+health as (
+    select * from {{ ref('experiment_health') }}
+),
+
+policy as (
+    select * from {{ ref('int_policy') }}
+),
+
+metrics as (
+    select * from {{ ref('stg_ledger__metrics') }}
+),
+
+closings as (
+    select * from {{ ref('int_experiments__closings') }}
+),
+
+-- Health as of the look: the last one at or before it.
+facts as (
+    select
+        contrasts.*,
+        coalesce(metrics.role, 'objective') as metric_role,
+        metrics.harm_direction,
+        metrics.harm_margin,
+        health.status as health_status,
+        health.reason as health_reason,
+        closings.entered_in_cycle is not null and closings.entered_in_cycle <= contrasts.cycle as is_mature,
+        policy.alpha,
+        policy.min_units_per_arm,
+        policy.min_conversions_per_arm,
+        least(contrasts.n, contrasts.baseline_n) as fewest_units,
+        least(contrasts.sum_y, contrasts.baseline_sum_y) as fewest_conversions,
+        case when metrics.harm_direction = 'up' then contrasts.difference_low else -contrasts.difference_high end as harm_low,
+        case when metrics.harm_direction = 'up' then contrasts.difference_high else -contrasts.difference_low end as harm_high
+    from contrasts
+    inner join policy on contrasts.program = policy.program
+    left join metrics on contrasts.program = metrics.program and contrasts.metric = metrics.metric
+    left join closings
+        on
+            contrasts.program = closings.program
+            and contrasts.experiment_id = closings.experiment_id
+            and contrasts.metric = closings.metric
+    left join health
+        on
+            contrasts.program = health.program
+            and contrasts.experiment_id = health.experiment_id
+            and contrasts.cycle = health.cycle
+),
+
+judged as (
+    select
+        *,
+        case
+            when health_status in ('unhealthy', 'suspect', 'not_comparable') then 'unhealthy'
+            when fewest_units < min_units_per_arm then 'not_enough_data'
+            when metric_role = 'guardrail' and harm_low > 0 then 'stopped_for_harm'
+            when metric_role = 'guardrail' and not is_mature then 'not_mature'
+            when metric_role = 'guardrail' and harm_high < harm_margin then 'pass'
+            when metric_role = 'guardrail' then 'withheld'
+            when fewest_conversions < min_conversions_per_arm then 'not_enough_data'
+            when not is_mature then 'not_mature'
+            when standard_error is null or standard_error = 0 then 'not_enough_data'
+            when difference_low > 0 then 'win'
+            when difference_high < 0 then 'lose'
+            when lift_low > -0.05 and lift_high < 0.05 then 'flat'
+            else 'withheld'
+        end as verdict
+    from facts
+)
+
+select
+    program,
+    metric,
+    experiment_id,
+    segment,
+    creative_id,
+    cycle,
+    metric_role,
+    verdict,
+    case
+        when verdict = 'unhealthy' then health_reason
+        when verdict = 'not_enough_data' and fewest_units < min_units_per_arm
+            then cast(ceil(min_units_per_arm - fewest_units) as bigint) || ' more people are needed in the smaller arm'
+        when verdict = 'not_enough_data' and fewest_conversions < min_conversions_per_arm
+            then cast(ceil(min_conversions_per_arm - fewest_conversions) as bigint) || ' more conversions are needed in the smaller arm'
+        when verdict = 'not_enough_data' then 'the outcome does not vary: nothing can be compared'
+        when verdict = 'not_mature' then 'not every window has passed yet'
+        when verdict = 'stopped_for_harm' then 'the whole interval lies on the side of harm'
+        when verdict = 'pass' then 'the whole interval lies below the margin of harm'
+        when verdict = 'withheld' and metric_role = 'guardrail' then 'harm beyond the margin is not ruled out yet'
+        when verdict = 'win' then 'the whole interval lies above no difference'
+        when verdict = 'lose' then 'the whole interval lies below no difference'
+        when verdict = 'flat' then 'any difference is smaller than 5 %'
+        else 'the interval still holds no difference'
+    end as reason,
+    n,
+    baseline_n,
+    is_mature,
+    difference,
+    difference_low,
+    difference_high,
+    lift,
+    lift_low,
+    lift_high,
+    log_e_value
+from judged

@@ -1,0 +1,116 @@
+-- One row per program and cycle: what creatives written with the learnings earned over those written without, so far.
+-- Both kinds are randomised against each other in every experiment; the difference is the causal value of the learnings file.
+
+with
+
+means as (
+    select * from {{ ref('int_experiments__arm_totals') }}
+),
+
+arms as (
+    select * from {{ ref('int_experiments__arms') }}
+),
+
+metrics as (
+    select * from {{ ref('stg_ledger__metrics') }} where role = 'objective'
+),
+
+closings as (
+    select * from {{ ref('int_experiments__closings') }}
+),
+
+policy as (
+    select * from {{ ref('int_policy') }}
+),
+
+by_role as (
+    select
+        means.program,
+        means.experiment_id,
+        means.segment,
+        closings.entered_in_cycle as cycle,
+        arms.role,
+        {{ exact_total('means.n') }} as n,
+        {{ exact_total('means.sum_y') }} / {{ exact_total('means.n') }} as mean,
+        greatest(
+            {{ exact_total('means.sum_y2') }} - power({{ exact_total('means.sum_y') }}, 2) / {{ exact_total('means.n') }}, 0
+        ) / greatest({{ exact_total('means.n') }} - 1, 1) as variance
+    from means
+    inner join metrics on means.program = metrics.program and means.metric = metrics.metric
+    inner join closings
+        on
+            means.program = closings.program
+            and means.experiment_id = closings.experiment_id
+            and means.metric = closings.metric
+            and means.cycle = closings.entered_in_cycle
+    inner join arms
+        on
+            means.program = arms.program
+            and means.experiment_id = arms.experiment_id
+            and means.segment = arms.segment
+            and means.creative_id = arms.creative_id
+    where arms.role in ('exploit', 'control', 'baseline')
+    group by means.program, means.experiment_id, means.segment, closings.entered_in_cycle, arms.role
+),
+
+compared as (
+    select
+        learned.program,
+        learned.experiment_id,
+        learned.segment,
+        learned.cycle,
+        other.role as against,
+        learned.n + other.n as units,
+        learned.mean - other.mean as difference,
+        learned.variance / learned.n + other.variance / other.n as difference_variance,
+        other.mean as other_mean
+    from by_role as learned
+    inner join by_role as other
+        on
+            learned.program = other.program
+            and learned.experiment_id = other.experiment_id
+            and learned.segment = other.segment
+            and other.role in ('control', 'baseline')
+    where learned.role = 'exploit'
+),
+
+by_cycle as (
+    select
+        program,
+        against,
+        cycle,
+        {{ exact_sum('units') }} as units,
+        {{ exact_sum('units * difference') }} as weighted,
+        {{ exact_sum('units * units * difference_variance') }} as weighted_variance,
+        {{ exact_sum('units * other_mean') }} as weighted_other
+    from compared
+    group by program, against, cycle
+),
+
+so_far as (
+    select
+        program,
+        against,
+        cycle,
+        cast(sum(units) over running as double) as units,
+        cast(sum(weighted) over running as double) / cast(sum(units) over running as double) as difference,
+        sqrt(cast(sum(weighted_variance) over running as double)) / cast(sum(units) over running as double) as standard_error,
+        cast(sum(weighted_other) over running as double) / cast(sum(units) over running as double) as other_mean,
+        cast(weighted as double) / cast(units as double) as difference_this_cycle
+    from by_cycle
+    window running as (partition by program, against order by cycle rows between unbounded preceding and current row)
+)
+
+select
+    so_far.program,
+    so_far.against,
+    so_far.cycle,
+    so_far.units,
+    so_far.other_mean,
+    so_far.difference,
+    so_far.difference - {{ half_width('so_far.standard_error', 'so_far.units', 'policy.tuning_constant', 'policy.alpha') }} as difference_low,
+    so_far.difference + {{ half_width('so_far.standard_error', 'so_far.units', 'policy.tuning_constant', 'policy.alpha') }} as difference_high,
+    so_far.difference_this_cycle,
+    so_far.difference / nullif(so_far.other_mean, 0) as lift
+from so_far
+inner join policy on so_far.program = policy.program

@@ -1,0 +1,26 @@
+-- One row per program and metric of its latest definition.
+
+with
+
+programs as (
+    select * from {{ ref('stg_ledger__programs') }}
+),
+
+listed as (
+    select
+        program,
+        unnest(cast(json_extract(spec, '$.metrics') as json[])) as metric
+    from programs
+)
+
+select
+    program,
+    {{ json_text('metric', '$.name') }} as metric,
+    {{ json_text('metric', '$.event') }} as event_name,
+    cast({{ json_text('metric', '$.within_days') }} as integer) as within_days,
+    {{ json_text('metric', '$.value') }} as value_kind,
+    cast({{ json_text('metric', '$.cap') }} as double) as cap,
+    {{ json_text('metric', '$.role') }} as role,
+    {{ json_text('metric', '$.harm') }} as harm_direction,
+    cast({{ json_text('metric', '$.margin') }} as double) as harm_margin
+from listed

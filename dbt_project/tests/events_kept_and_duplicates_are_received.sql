@@ -1,0 +1,14 @@
+-- Fails when staging loses or invents an event: what it kept and the duplicates it counted are exactly what was received.
+
+select
+    received.events as received,
+    kept.events as kept,
+    kept.duplicates
+from (select count(*) as events from {{ source('raw', 'events') }}) as received
+cross join (
+    select
+        count(*) as events,
+        coalesce(sum(duplicates), 0) as duplicates
+    from {{ ref('stg_events__events') }}
+) as kept
+where received.events <> kept.events + kept.duplicates

@@ -1,0 +1,1 @@
+"""Loopwright: the warehouse-native marketing loop that can be trusted."""

@@ -1,0 +1,1 @@
+"""Deploy: creatives become the arms of a randomised experiment, and people become units."""

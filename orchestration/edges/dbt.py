@@ -1,0 +1,137 @@
+"""dbt, in this process: one parsed manifest, many builds (a subprocess would cost seven seconds each time)."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+MANIFEST = PROJECT / "target" / "manifest.json"
+Watcher = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What one node of a build came to.
+
+    Attributes:
+        seconds: Engine time of the node, without start-up.
+        failures: Rows a test found, or None.
+    """
+
+    unique_id: str
+    status: str
+    seconds: float
+    message: str
+    failures: int | None
+
+
+class DbtProject:
+    """The dbt project, parsed once a process.
+
+    Args:
+        project: Folder with ``dbt_project.yml``.
+        target: Folder for what dbt writes; the manifest made by ``make`` lies there.
+    """
+
+    def __init__(self, project: Path = PROJECT, target: Path | None = None) -> None:
+        self.project = project
+        self.target = target or project / "target"
+        self._manifest: Any = None
+
+    def parse(self) -> Path:
+        """Parses the project and writes the manifest; returns its path.
+
+        Raises:
+            Refusal: if the project does not parse.
+        """
+        result = self._invoke(["parse", "--no-partial-parse"], None, None)
+        if not result.success:
+            raise Refusal("dbt project", _reason(result), "Mend the model or YAML named above.")
+        self._manifest = result.result
+        return self.target / "manifest.json"
+
+    def load(self) -> None:
+        """Takes the parsed project from the last parse, or parses anew where a file has changed since."""
+        if self._manifest is not None:
+            return
+        saved = self.target / "partial_parse.msgpack"
+        if not saved.exists() or not (self.target / "manifest.json").exists() or self._newest() > saved.stat().st_mtime:
+            self.parse()
+            return
+        from dbt.contracts.graph.manifest import Manifest
+
+        self._manifest = Manifest.from_msgpack(saved.read_bytes())
+
+    def _newest(self) -> float:
+        folders = ("models", "macros", "seeds", "tests")
+        files = [file for folder in folders for file in (self.project / folder).rglob("*") if file.is_file()]
+        return max(file.stat().st_mtime for file in [*files, self.project / "dbt_project.yml", self.project / "profiles.yml"])
+
+    def build(
+        self,
+        warehouse: Warehouse,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        command: str = "build",
+        full_refresh: bool = False,
+        watch: Watcher | None = None,
+    ) -> list[NodeResult]:
+        """Runs ``dbt build`` (or another command) against a warehouse.
+
+        Args:
+            select: dbt selectors; empty selects all.
+            exclude: dbt selectors of what is left out.
+            watch: Called with every event dbt emits.
+
+        Raises:
+            Refusal: if a model or a test failed; the message names the first ones.
+        """
+        self.load()
+        args = [command, *(["--select", *select] if select else []), *(["--exclude", *exclude] if exclude else [])]
+        args += ["--full-refresh"] if full_refresh else []
+        result = self._invoke(args, warehouse, watch)
+        results = [
+            NodeResult(run.node.unique_id, str(run.status), float(run.execution_time), str(run.message or ""), run.failures)
+            for run in getattr(result.result, "results", [])
+        ]
+        failed = [run for run in results if run.status in {"error", "fail", "runtime error"}]
+        if failed:
+            named = "; ".join(f"{run.unique_id.split('.', 2)[2]}: {' '.join(run.message.split())[:600]}" for run in failed[:3])
+            raise Refusal(f"dbt {command}", f"{len(failed)} of {len(results)} nodes failed ({named})", "Mend the data or the model.")
+        if not result.success:
+            raise Refusal(f"dbt {command}", _reason(result), "Run `loop doctor`.")
+        return results
+
+    def _invoke(self, args: Sequence[str], warehouse: Warehouse | None, watch: Watcher | None) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        if warehouse is not None:
+            os.environ["LOOP_DATABASE"] = str(warehouse.path.resolve())
+        os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        runner = dbtRunner(manifest=self._manifest, callbacks=[watch] if watch else [])
+        paths = ["--project-dir", str(self.project), "--profiles-dir", str(self.project), "--target-path", str(self.target)]
+        with redirect_stdout(io.StringIO()):
+            result = runner.invoke([*args, *paths, "--quiet", "--log-level-file", "none", "--no-use-colors"])
+        _release()
+        return result
+
+
+def _release() -> None:
+    """Lets go of the database file: dbt-duckdb keeps its connection for the life of the process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _reason(result: Any) -> str:
+    return " ".join(str(result.exception or "unknown error").split())[:800]

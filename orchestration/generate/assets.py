@@ -1,0 +1,38 @@
+"""Dagster's view of the generate stage. The thinking is in cycle.py, design.py and creatives.py."""
+
+import dagster as dg
+
+from orchestration.cadence import PARTITIONS, cycle_of_key
+from orchestration.generate.cycle import generate_cycle
+from orchestration.generate.choosing import generator_for
+from orchestration.learn.briefs import write_briefs
+from orchestration.learn.taxonomy import Taxonomy
+from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
+
+
+@dg.asset(
+    key=["generate", "creatives"],
+    group_name="generate",
+    deps=[dg.AssetKey(["learn", "briefs"]), dg.AssetKey(["marts", "tag_posteriors"])],
+    partitions_def=PARTITIONS,
+    pool="warehouse",
+)
+def creatives(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """One row per creative of this cycle: written from the brief, with everything that made it."""
+    house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
+    taxonomy, rows = Taxonomy.load(), []
+    for program in programs.read():
+        made = write_briefs(house, program, cycle, now)
+        generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
+        rows += generate_cycle(house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now)
+    table = "\n".join(f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |" for row in rows)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "waiting for approval": sum(row["decision"] == "waiting" for row in rows),
+            "written by the fallback": sum(bool(row["is_fallback"]) for row in rows),
+            "creatives": dg.MetadataValue.md("| send | segment | role | text | approval |\n| --- | --- | --- | --- | --- |\n" + table),
+        }
+    )

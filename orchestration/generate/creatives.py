@@ -1,0 +1,171 @@
+"""From a plan to screened creatives: writes the texts of one cycle and the rows that remember how they came about."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from orchestration.errors import Refusal
+from orchestration.generate.design import PlannedArm, focus_tags, plan_arms
+from orchestration.generate.generators import Generator
+from orchestration.learn.reading import Posterior
+from orchestration.learn.taxonomy import Taxonomy
+from orchestration.programs.definition import Program
+from orchestration.records import Brief, CreativeRequest, Draft
+
+EXPLORE_ARMS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCreative:
+    """A creative with its place in the cycle.
+
+    Attributes:
+        send: Number of the experiment in the cycle, from 1.
+    """
+
+    creative_id: str
+    send: int
+    segment: str
+    arm: PlannedArm
+    draft: Draft
+
+
+def seed_of(*parts: object) -> np.random.Generator:
+    """A generator of draws that depends on nothing but the named parts."""
+    digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+
+def write_cycle(
+    program: Program,
+    cycle: int,
+    briefs: Mapping[str, Brief],
+    posteriors: Sequence[Posterior],
+    generator: Generator,
+    *,
+    used: Iterable[str],
+    seed: int,
+) -> list[PlannedCreative]:
+    """Plans and writes every creative of one cycle.
+
+    Args:
+        briefs: One per segment of the program.
+        used: Every text of the program's past; none is written again (but the baseline, which never changes).
+        seed: With equal inputs the result is equal, byte for byte.
+
+    Raises:
+        Refusal: if the generator left a slot empty.
+    """
+    written: list[PlannedCreative] = []
+    avoid = set(used) | {program.baseline}
+    for send in range(1, program.experiments.sends_per_cycle + 1):
+        focus = focus_tags(program.tags, posteriors, EXPLORE_ARMS, seed_of(seed, program.program, cycle, send, "focus"))
+        for segment in program.segments:
+            rng = seed_of(seed, program.program, cycle, send, segment)
+            arms = plan_arms(program, segment, posteriors, focus, rng)
+            drafts = _write_segment(program, cycle, segment, arms, briefs[segment], generator, frozenset(avoid))
+            avoid |= {draft.text for draft in drafts}
+            written += [
+                PlannedCreative(_creative_id(program, cycle, send, segment, number, draft), send, segment, arm, draft)
+                for number, (arm, draft) in enumerate(zip(arms, drafts, strict=True))
+            ]
+    return written
+
+
+def _write_segment(
+    program: Program,
+    cycle: int,
+    segment: str,
+    arms: Sequence[PlannedArm],
+    brief: Brief,
+    generator: Generator,
+    avoid: frozenset[str],
+) -> list[Draft]:
+    """Writes the exploit arm first: its twins are asked to equal it but for one tag."""
+    request = lambda number, arm, twin: CreativeRequest(  # noqa: E731
+        program.program, cycle, segment, arm.role, number, arm.tags, twin
+    )
+    drafts: dict[int, Draft] = {0: baseline_draft(program, cycle, segment)}
+    blind = Brief(program.program, cycle, segment, known=(), doubtful=(), open=())
+    groups = {
+        "exploit": [number for number, arm in enumerate(arms) if arm.role == "exploit"],
+        "explore": [number for number, arm in enumerate(arms) if arm.role == "explore"],
+        "control": [number for number, arm in enumerate(arms) if arm.role == "control"],
+    }
+    for role, numbers in groups.items():
+        if not numbers:
+            continue
+        twin = drafts[groups["exploit"][0]].text if role == "explore" else None
+        requests = [request(number, arms[number], twin) for number in numbers]
+        known = blind if role == "control" else brief
+        taken = avoid | {draft.text for draft in drafts.values()}
+        answers = generator.write(requests, known, voice=program.voice, avoid=frozenset(taken))
+        if len(answers) != len(requests):
+            raise Refusal(
+                f"generator of {program.program}",
+                f"wrote {len(answers)} of {len(requests)} {role} creatives",
+                "Check the model's settings, or use the offline generator.",
+            )
+        drafts |= dict(zip(numbers, answers, strict=True))
+    return [drafts[number] for number in range(len(arms))]
+
+
+def baseline_draft(program: Program, cycle: int, segment: str) -> Draft:
+    """The fixed text as a draft, so that it is remembered like any other creative."""
+    from orchestration.records import Usage
+
+    request = CreativeRequest(program.program, cycle, segment, "baseline", 0, frozenset())
+    return Draft(request, program.baseline, frozenset(), "program", None, None, None, None, Usage(None, None, None))
+
+
+def creative_rows(
+    written: Sequence[PlannedCreative], briefs: Mapping[str, Brief], recorded_at: dt.datetime
+) -> list[dict[str, Any]]:
+    """Rows of ``ledger.creatives``."""
+    return [
+        {
+            "creative_id": creative.creative_id,
+            "program": creative.draft.request.program,
+            "cycle": creative.draft.request.cycle,
+            "segment": creative.segment,
+            "role": creative.arm.role,
+            "text": creative.draft.text,
+            "tags_asked": sorted(creative.draft.request.tags),
+            "generator": creative.draft.generator,
+            "model": creative.draft.model,
+            "prompt_name": creative.draft.prompt_name,
+            "prompt_hash": creative.draft.prompt_hash,
+            "rendered_prompt": creative.draft.rendered_prompt,
+            "learnings_used": [row.evidence_id for row in briefs[creative.segment].known]
+            if creative.arm.role in {"exploit", "explore"}
+            else [],
+            "input_tokens": creative.draft.usage.input_tokens,
+            "output_tokens": creative.draft.usage.output_tokens,
+            "cost_usd": creative.draft.usage.cost_usd,
+            "is_fallback": creative.draft.is_fallback,
+            "recorded_at": recorded_at,
+        }
+        for creative in written
+    ]
+
+
+def tag_rows(written: Sequence[PlannedCreative], taxonomy: Taxonomy) -> list[dict[str, Any]]:
+    """Rows of ``ledger.creative_tags``: what the extractors find and, apart from it, what the generator says it gave."""
+    rows = []
+    for creative in written:
+        sources = {"extractor": taxonomy.extract(creative.draft.text), "generator": creative.draft.tags}
+        rows += [
+            {"creative_id": creative.creative_id, "tag": tag, "source": source, "taxonomy_version": taxonomy.version}
+            for source, tags in sources.items()
+            for tag in sorted(tags)
+        ]
+    return rows
+
+
+def _creative_id(program: Program, cycle: int, send: int, segment: str, number: int, draft: Draft) -> str:
+    digest = hashlib.sha256(f"{program.program}/{cycle}/{send}/{segment}/{number}/{draft.text}".encode()).hexdigest()
+    return f"{program.program}-{cycle}-{send}-{segment}-{number}-{digest[:8]}"

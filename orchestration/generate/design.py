@@ -1,0 +1,93 @@
+"""Which tags the next creatives carry: the design of one experiment (statistics.md, section 6).
+
+Exploit arms are Thompson draws from the posterior over tag effects. Explore arms are their twins: the same tags but for one, so
+that the pair's contrast is caused by that tag alone. Control arms know nothing of the learnings.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestration.learn.reading import Posterior
+from orchestration.programs.definition import Program
+from orchestration.records import Role
+
+PRIOR_SD = 0.1  # of a tag nobody has tried: policy choice_prior_variance
+CONTROL_TAG_SHARE = 0.3  # how often a creative made without learnings carries a tag
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedArm:
+    """One arm before its text is written.
+
+    Attributes:
+        share: Planned share of the segment's people outside the holdout.
+        flipped: The one tag in which an explore arm differs from the first exploit arm, else None.
+    """
+
+    role: Role
+    tags: frozenset[str]
+    share: float
+    flipped: str | None = None
+
+
+def plan_arms(
+    program: Program, segment: str, posteriors: Sequence[Posterior], focus: Sequence[str], rng: np.random.Generator
+) -> list[PlannedArm]:
+    """Plans the arms of one segment in one experiment; shares sum to 1.
+
+    Args:
+        posteriors: Posteriors of the program's objective, pooled and by segment; missing tags have the prior.
+        focus: Tags to explore, one twin each.
+        rng: Source of every draw.
+    """
+    settings = program.experiments
+    known = _of_segment(posteriors, segment)
+    drawn = [_thompson(program.tags, known, rng) for _ in range(settings.exploit_arms)]
+    exploit_share = 1 - settings.baseline_share - settings.explore_share - settings.control_share
+    arms = [PlannedArm("baseline", frozenset(), settings.baseline_share)]
+    arms += [PlannedArm("exploit", tags, exploit_share / len(drawn)) for tags in drawn]
+    arms += [
+        PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus
+    ]
+    if settings.control_share:
+        uninformed = frozenset(tag for tag in program.tags if rng.random() < CONTROL_TAG_SHARE)
+        arms.append(PlannedArm("control", uninformed, settings.control_share))
+    return arms
+
+
+def focus_tags(tags: Sequence[str], posteriors: Sequence[Posterior], count: int, rng: np.random.Generator) -> list[str]:
+    """Draws the tags worth an experiment: without replacement, in proportion to what knowing them would be worth.
+
+    The worth of a tag is the expected loss of choosing by its posterior mean, sd * (phi(z) - z Phi(-z)) with z = |mean| / sd (Raiffa
+    and Schlaifer 1961), plus a share of the effect itself while it is unproved, so that what is likely true is also proved.
+    """
+    known = {row.tag: row for row in posteriors if row.segment == "all"}
+    worth = np.array([_worth(known.get(tag)) for tag in tags])
+    chosen = rng.choice(len(tags), size=min(count, len(tags)), replace=False, p=worth / worth.sum())
+    return [tags[index] for index in chosen]
+
+
+def _worth(posterior: Posterior | None) -> float:
+    mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, PRIOR_SD)
+    z = abs(mean) / sd
+    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    tail = math.erfc(z / math.sqrt(2)) / 2
+    return sd * (density - z * tail) + abs(mean) / 4 + 0.002
+
+
+def _thompson(tags: Sequence[str], known: dict[str, Posterior], rng: np.random.Generator) -> frozenset[str]:
+    chosen = []
+    for tag in tags:
+        posterior = known.get(tag)
+        mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, PRIOR_SD)
+        if rng.normal(mean, sd) > 0:
+            chosen.append(tag)
+    return frozenset(chosen)
+
+
+def _of_segment(posteriors: Sequence[Posterior], segment: str) -> dict[str, Posterior]:
+    pooled = {row.tag: row for row in posteriors if row.segment == "all"}
+    return pooled | {row.tag: row for row in posteriors if row.segment == segment}

@@ -1,0 +1,90 @@
+"""Who writes the texts: the contract of every generator, and the one that needs no account."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from orchestration.errors import Refusal
+from orchestration.generate.grammar import Grammar
+from orchestration.learn.taxonomy import Taxonomy
+from orchestration.records import Brief, CreativeRequest, Draft, Usage
+
+
+class Generator(Protocol):
+    """Fills slots with texts that carry exactly the tags they were asked for."""
+
+    def write(
+        self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]
+    ) -> list[Draft]:
+        """Writes one draft for each request, in their order.
+
+        Args:
+            requests: Slots to fill.
+            brief: What the texts may assume.
+            voice: How the sender speaks, in the words of the program.
+            avoid: Texts already used; none of them is written again, and no text twice.
+
+        Raises:
+            Refusal: if a request cannot be written.
+        """
+        ...
+
+
+class OfflineGenerator:
+    """Writes from the grammar: the same seed and request give the same text.
+
+    Args:
+        taxonomy: Reads which tags a text has.
+        steerable: Tags that requests ask for or exclude.
+        seed: Of the choice among fitting lines.
+    """
+
+    name = "offline"
+
+    def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int) -> None:
+        self._grammar = Grammar(taxonomy, steerable)
+        self._steerable = frozenset(steerable)
+        self._seed = seed
+
+    def write(
+        self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]
+    ) -> list[Draft]:
+        """Writes one draft for each request; the brief and the voice are in the grammar already.
+
+        Raises:
+            Refusal: if a tag is not steerable, or every line of a tag set is used up.
+        """
+        used = set(avoid)
+        drafts = []
+        for request in requests:
+            text = next((line for line in self._lines(request) if line not in used), None)
+            if text is None:
+                raise Refusal(
+                    _subject(request), "no unused line has these tags", "Extend grammar.yaml, or ask for other tags."
+                )
+            used.add(text)
+            drafts.append(Draft(request, text, request.tags, self.name, None, None, None, None, Usage(0, 0, 0.0)))
+        return drafts
+
+    def _lines(self, request: CreativeRequest) -> Iterator[str]:
+        unknown = request.tags - self._steerable
+        if unknown:
+            raise Refusal(
+                _subject(request), f"{', '.join(sorted(unknown))} cannot be steered", "Ask for tags of the program."
+            )
+        order = np.random.default_rng(_number(self._seed, request))
+        if request.twin_of is None:
+            return self._grammar.lines(request.tags, order)
+        return self._grammar.nearest(request.tags, request.twin_of, order)
+
+
+def _subject(request: CreativeRequest) -> str:
+    return f"slot {request.slot} of {request.segment} ({', '.join(sorted(request.tags)) or 'no tags'})"
+
+
+def _number(seed: int, request: CreativeRequest) -> int:
+    """A number that a seed and a request determine on any machine."""
+    parts = (seed, request.program, request.cycle, request.segment, request.role, request.slot, *sorted(request.tags))
+    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()[:8], "big")

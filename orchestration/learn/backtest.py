@@ -1,0 +1,107 @@
+"""What would have been learned, and when, from past experiments: the real models over a file of results."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.edges.clock import Clock
+from orchestration.edges.dbt import DbtProject, NodeResult
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+from orchestration.learn.tagging import tag_texts
+from orchestration.learn.taxonomy import Taxonomy
+from orchestration.measure.imports import ImportReport, import_file
+from orchestration.measure.mapping import Mapping
+
+LEARNINGS = """
+    select program, cycle, tag, segment, metric, status, grade, effect, ci_low, ci_high, e_value, n_experiments, n_creatives, reason
+    from marts.learnings
+    order by program, cycle, metric, segment, tag
+"""
+HEALTH = """
+    select program, experiment_id, cycle, srm_e_value, status, reason
+    from marts.experiment_health
+    order by program, experiment_id, cycle
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a backtest came to.
+
+    Attributes:
+        imported: Rows read, accepted and quarantined.
+        learnings, health: The files written.
+        nodes: Engine time of each model.
+        summary: One row per learning ever active: program, metric, segment, tag, first cycle, effect, interval, last status.
+    """
+
+    imported: ImportReport
+    learnings: Path
+    health: Path
+    nodes: tuple[NodeResult, ...]
+    summary: list[dict[str, object]]
+
+
+def backtest(
+    results: Path,
+    out: Path,
+    mapping: Mapping,
+    clock: Clock,
+    *,
+    dbt: DbtProject,
+    taxonomy: Taxonomy,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Backtest:
+    """Runs the evidence engine over a file of past results in a warehouse of its own.
+
+    Args:
+        results: Parquet, CSV or NDJSON in the columns that ``mapping`` names.
+        out: Folder for ``learnings.parquet`` and ``experiment_health.parquet``, each replaced as a whole.
+
+    Raises:
+        Refusal: if the file or the mapping cannot be used, or ``out`` cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(str(out), f"cannot be made ({error.strerror})", "Choose another folder with --out.") from error
+    with tempfile.TemporaryDirectory(prefix="loop-backtest-") as scratch:
+        warehouse = Warehouse(Path(scratch))
+        warehouse.migrate()
+        progress("reading the results")
+        imported = import_file(warehouse, results, mapping, clock)
+        progress("reading tags from the texts")
+        tag_texts(warehouse, taxonomy, clock.now())
+        progress("weighing the evidence")
+        nodes = dbt.build(warehouse, select=("+learnings", "+experiment_health"), exclude=("resource_type:test", "resource_type:unit_test"))
+        progress("writing the learnings")
+        for query, name in ((LEARNINGS, "learnings"), (HEALTH, "experiment_health")):
+            _write(warehouse, query, out / f"{name}.parquet")
+        summary = warehouse.rows(_SUMMARY)
+    return Backtest(imported, out / "learnings.parquet", out / "experiment_health.parquet", tuple(nodes), summary)
+
+
+_SUMMARY = """
+    select program, metric, segment, tag,
+        min(cycle) filter (where status = 'active') as first_active,
+        max_by(status, cycle) as status,
+        max_by(effect, cycle) as effect,
+        max_by(ci_low, cycle) as ci_low,
+        max_by(ci_high, cycle) as ci_high,
+        max_by(n_experiments, cycle) as n_experiments,
+        max_by(reason, cycle) as reason
+    from marts.learnings
+    group by program, metric, segment, tag
+    having count(*) filter (where status = 'active') > 0
+    order by program, metric, segment <> 'all', segment, first_active, tag
+"""
+
+
+def _write(warehouse: Warehouse, query: str, target: Path) -> None:
+    draft = target.with_suffix(".draft")
+    with warehouse.connect() as connection:
+        connection.execute(f"copy ({query}) to '{str(draft).replace(chr(39), chr(39) * 2)}' (format parquet)")
+    os.replace(draft, target)

@@ -1,0 +1,125 @@
+"""Event tables: judges each event and appends it to ``raw.events``."""
+
+import datetime as dt
+
+import duckdb
+
+from orchestration.measure.mapping import Constant, EventsMapping
+from orchestration.measure.reading import identifier, literal
+from orchestration.measure.targets import Targets
+
+_TYPES = ("track", "identify", "page", "screen", "group", "alias")
+_CLOCKS = ("occurred_at", "received_at", "sent_at", "original_at")
+_TEXTS = ("user_id", "anonymous_id", "experiment_id", "creative_id", "send_id", "channel", "currency")
+_FIRST = dt.datetime(2000, 1, 1)  # noqa: DTZ001  # as the warehouse stores it
+# What tells one event from another where the source gives no id; people are pseudonyms here already.
+_TUPLE = """source, type, event_name, user_id, anonymous_id, occurred_at::varchar, original_at::varchar,
+    sent_at::varchar, received_given::varchar, experiment_id, creative_id, send_id, channel, value::varchar,
+    currency, properties"""
+
+
+def stage(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, targets: Targets, now: dt.datetime) -> None:
+    """Fills the temporary table ``checked``: the columns of ``raw.events`` and ``reason``, null where accepted.
+
+    The server's clocks must be plausible; a device's may be wrong by years, which staging labels.
+
+    Raises:
+        Refusal: if the mapping leaves a needed target open.
+    """
+    targets.require("source")
+    if not targets.has("user_id"):
+        targets.require("anonymous_id")
+    if not any(targets.has(clock) for clock in _CLOCKS):
+        targets.require("occurred_at")
+    texts = ", ".join(f"{targets.key(name)} as {name}" for name in _TEXTS)
+    clocks = ", ".join(
+        f"{targets.text(name)} as {name}_text, {targets.moment(name)} as {name}_read" for name in _CLOCKS
+    )
+    aliases = " ".join(f"when {literal(raw)} then {literal(name)}" for raw, name in mapping.aliases.items())
+    name = targets.text("event_name")
+    connection.execute(
+        f"""create or replace temp table checked as
+        with mapped as (
+            select
+                __row,
+                {targets.text("event_id")} as id_given,
+                {targets.text("source")} as source,
+                coalesce({targets.text("type")}, 'track') as type,
+                {f"case {name} {aliases} else {name} end" if aliases else name} as event_name,
+                {texts},
+                {clocks},
+                {targets.text("is_machine")} as is_machine_text,
+                {targets.flag("is_machine")} as is_machine,
+                {targets.text("value")} as value_text,
+                try_cast({targets.text("value")} as decimal(18, 4)) as value,
+                {_json(mapping, targets, "properties")} as properties,
+                {_json(mapping, targets, "context")} as context,
+                {targets.text("schema_version")} as version_text,
+                try_cast({targets.text("schema_version")} as integer) as version_read
+            from source_rows
+        ),
+        timed as (
+            select *, occurred_at_read as occurred_at, original_at_read as original_at, sent_at_read as sent_at,
+                received_at_read as received_given,
+                coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as received_at
+            from mapped
+        )
+        select *, coalesce(id_given, sha256(cast(to_json([{_TUPLE}]) as varchar))) as event_id, {_reason()} as reason
+        from timed""",
+        {"first": _FIRST, "last": now + dt.timedelta(days=1)},
+    )
+
+
+def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import_id: str, now: dt.datetime) -> None:
+    """Appends what ``checked`` accepts, known to the warehouse from ``now``."""
+    connection.execute(
+        """insert into raw.events by name
+        select
+            event_id, source, type, event_name, user_id, anonymous_id, occurred_at, original_at, sent_at, received_at,
+            $now as ingested_at, experiment_id, creative_id, send_id, channel, is_machine, value, currency,
+            cast(properties as json) as properties, cast(context as json) as context,
+            coalesce(version_read, 1) as schema_version, $import_id as import_id
+        from checked
+        where reason is null
+        order by __row""",
+        {"import_id": import_id, "now": now},
+    )
+
+
+def _json(mapping: EventsMapping, targets: Targets, target: str) -> str:
+    """JSON text of one column that is JSON, or an object of several columns."""
+    source = mapping.sources().get(target)
+    if source is None or isinstance(source, str | Constant):
+        if targets.has(target) and targets.is_nested(target):
+            return f"cast(to_json({targets.raw(target)}) as varchar)"
+        return targets.text(target)
+    fields = ", ".join(f"{literal(name)}, {identifier(name)}" for name in source)
+    return f"cast(json_object({fields}) as varchar)"
+
+
+def _reason() -> str:
+    rules = [
+        "when source is null then 'source is missing'",
+        f"when type not in {_TYPES} then 'type is none of {', '.join(_TYPES)}'",
+        "when type = 'track' and event_name is null then 'the event has no name'",
+        "when user_id is null and anonymous_id is null then 'there is neither a user nor an anonymous id'",
+    ]
+    rules += [
+        f"when {clock}_text is not null and {clock}_read is null then '{clock} is not a time'" for clock in _CLOCKS
+    ]
+    rules += ["when received_at is null then 'there is no time'"]
+    for clock in ("occurred_at", "received_at"):
+        rules += [
+            f"when {clock} < $first then '{clock} is before the year 2000'",
+            f"when {clock} > $last then '{clock} is more than a day in the future'",
+        ]
+    rules += [
+        "when is_machine_text is not null and is_machine is null then 'is_machine is neither true nor false'",
+        "when value_text is not null and value is null then 'value is not an amount'",
+        "when version_text is not null and version_read is null then 'schema_version is not an integer'",
+    ]
+    rules += [
+        f"when {name} is not null and not json_valid({name}) then '{name} is not JSON'"
+        for name in ("properties", "context")
+    ]
+    return "case " + " ".join(rules) + " end"

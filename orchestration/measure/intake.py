@@ -1,0 +1,215 @@
+"""How one file gets into ``raw``: read, judged row by row in SQL, and stored whole or not at all."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from orchestration.edges.clock import Clock
+from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.errors import Refusal
+from orchestration.measure import events, results, units
+from orchestration.measure.mapping import EventsMapping, Mapping, ResultsMapping, UnitsMapping
+from orchestration.measure.pseudonyms import hold_key, pseudonym, pseudonym_key
+from orchestration.measure.reading import Opened, identifier, literal, load, open_file, unreadable
+from orchestration.measure.targets import Targets, as_text
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file.
+
+    Attributes:
+        import_id: Digest of the file's bytes and its mapping.
+        kind: results, units or events.
+        subject: The file's name.
+        reasons: Reason -> rows quarantined for it, most frequent first.
+        already_imported: The file was taken in before; the counts are those of then.
+    """
+
+    import_id: str
+    kind: str
+    subject: str
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    reasons: dict[str, int]
+    already_imported: bool
+
+
+class Early(Exception):  # noqa: N818  # a turn of events, not an error
+    """The file holds rows received at or after the instant up to which it was to be taken; nothing was stored."""
+
+
+def take(
+    warehouse: Warehouse,
+    path: Path,
+    mapping: Mapping,
+    clock: Clock,
+    progress: Progress | None,
+    *,
+    identity: str,
+    may_be_empty: bool,
+    until: dt.datetime | None = None,
+) -> ImportReport:
+    """Takes a file into ``raw``; a refusal or a kill half-way leaves nothing.
+
+    Args:
+        mapping: Which columns go where.
+        clock: Time of the import, and what counts as the future.
+        progress: Told in one line what is being done.
+        identity: What tells two files of the same bytes apart.
+        may_be_empty: A file without an accepted row is no refusal.
+        until: Refuse, for now, a file that holds rows received at or after this instant.
+
+    Raises:
+        Refusal: if the file is missing, unreadable or empty, the mapping names absent columns, or no row is accepted.
+        WarehouseLocked: if another process writes to the warehouse.
+        Early: if the file holds rows of ``until`` or after.
+    """
+    tell = progress or (lambda line: None)
+    import_id = _digest(path, mapping, identity)
+    warehouse.migrate()
+    with warehouse.connect() as connection:
+        if known := _earlier(connection, import_id, mapping.kind):
+            tell(f"{path.name}: taken in before, nothing to do")
+            return known
+        with transaction(connection):
+            _read(connection, path, mapping, warehouse.folder, now=clock.now(), tell=tell)
+            if until is not None:
+                _refuse_early(connection, until)
+            report = _store(connection, path, mapping, import_id, clock.now(), may_be_empty=may_be_empty)
+    tell(f"{path.name}: {report.rows_accepted:,} rows accepted, {report.rows_quarantined:,} quarantined")
+    return report
+
+
+def _digest(path: Path, mapping: Mapping, identity: str) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
+    if path.stat().st_size == 0:
+        raise Refusal(path.name, "is empty", "Give a file with rows.")
+    return hashlib.sha256("\n".join([content, mapping.model_dump_json(), identity]).encode()).hexdigest()
+
+
+def _earlier(connection: duckdb.DuckDBPyConnection, import_id: str, kind: str) -> ImportReport | None:
+    found = connection.execute(
+        "select subject, rows_read, rows_accepted, rows_quarantined from raw.imports where import_id = ?", [import_id]
+    ).fetchone()
+    if found is None:
+        return None
+    subject, read, accepted, quarantined = found
+    reasons = _reasons(connection, import_id)
+    return ImportReport(import_id, kind, subject, read, accepted, quarantined, reasons, already_imported=True)
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    mapping: Mapping,
+    folder: Path,
+    *,
+    now: dt.datetime,
+    tell: Progress,
+) -> None:
+    tell(f"{path.name}: reading")
+    opened = open_file(connection, path)
+    named = Targets(mapping, opened.columns, path.name)
+    hidden = named.columns_of(*mapping.people) if mapping.pseudonymise else []
+    if hidden:
+        hold_key(connection, pseudonym_key(folder))
+    replaced = {name: pseudonym(as_text(identifier(name), opened.columns[name])) for name in hidden}
+    try:
+        load(connection, opened, replaced, hide_lines=bool(hidden))
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
+    tell(f"{path.name}: checking {_count(connection, 'source_rows'):,} rows")
+    targets = Targets(mapping, opened.columns | dict.fromkeys(hidden, "VARCHAR"), path.name)
+    match mapping:
+        case ResultsMapping():
+            results.stage(connection, mapping, targets, now)
+        case UnitsMapping():
+            units.stage(connection, mapping, targets, now)
+        case EventsMapping():
+            events.stage(connection, mapping, targets, now)
+    _set_aside(connection, opened)
+
+
+def _set_aside(connection: duckdb.DuckDBPyConnection, opened: Opened) -> None:
+    """Fills ``set_aside`` with what will be quarantined; floats that JSON cannot say are told as text."""
+    fields = []
+    for name, type_ in opened.columns.items():
+        value = f"source_rows.{identifier(name)}"
+        told = f"case when isfinite({value}) then to_json({value}) else to_json(cast({value} as varchar)) end"
+        fields.append(f"{literal(name)}, {told if type_ in {'FLOAT', 'DOUBLE'} else value}")
+    connection.execute(
+        f"""create or replace temp table set_aside as
+        select checked.__row, checked.reason, json_object({", ".join(fields)}) as payload
+        from checked join source_rows using (__row)
+        where checked.reason is not null
+        union all by name
+        select __row, reason, payload from unreadable"""
+    )
+
+
+def _refuse_early(connection: duckdb.DuckDBPyConnection, until: dt.datetime) -> None:
+    query = "select count(*) from checked where reason is null and received_at >= ?"
+    if connection.execute(query, [until]).fetchall()[0][0]:
+        raise Early
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    mapping: Mapping,
+    import_id: str,
+    now: dt.datetime,
+    *,
+    may_be_empty: bool,
+) -> ImportReport:
+    quarantined = _count(connection, "set_aside")
+    read = _count(connection, "source_rows") + _count(connection, "unreadable")
+    if not may_be_empty and read == 0:
+        raise Refusal(path.name, "holds no rows", "Give a file with rows.")
+    if not may_be_empty and read == quarantined:
+        first = connection.execute("select __row, reason from set_aside order by __row limit 1").fetchall()[0]
+        reason = f"none of its {read} rows can be accepted (row {first[0]}: {first[1]})"
+        raise Refusal(path.name, reason, "Mend the file, or map its columns otherwise.")
+    stamps = {"import_id": import_id, "now": now}
+    connection.execute(
+        """insert into raw.quarantine
+        select $import_id, __row, reason, payload, $now from set_aside order by __row""",
+        stamps,
+    )
+    match mapping:
+        case ResultsMapping():
+            results.append(connection, mapping, import_id, now)
+        case UnitsMapping():
+            units.append(connection, mapping, import_id, now)
+        case EventsMapping():
+            events.append(connection, mapping, import_id, now)
+    into = "events" if mapping.kind == "events" else "results"
+    connection.execute(
+        "insert into raw.imports values (?, ?, ?, ?, ?, ?, ?)",
+        [import_id, into, path.name, read, read - quarantined, quarantined, now],
+    )
+    reasons = _reasons(connection, import_id)
+    return ImportReport(
+        import_id, mapping.kind, path.name, read, read - quarantined, quarantined, reasons, already_imported=False
+    )
+
+
+def _reasons(connection: duckdb.DuckDBPyConnection, import_id: str) -> dict[str, int]:
+    query = "select reason, count(*) from raw.quarantine where import_id = ? group by 1 order by 2 desc, 1"
+    return dict(connection.execute(query, [import_id]).fetchall())
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])

@@ -1,0 +1,244 @@
+"""How a file's columns become the columns of ``raw``: read from YAML or flags, validated before a file is opened.
+
+A target is mapped from a column (``n: impressions``), from several joined with ``/`` (``experiment_id: [test_id,
+image]``; the first must be there, the others may be empty) or from a constant (``program: {constant: newsletter}``). A
+target that is not mapped takes the column of its own name where the file has one (units excepted).
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from orchestration.errors import Refusal
+
+FOLDER = Path(__file__).parent / "mappings"
+_HELP = "Mend the mapping; those that ship are: {names}."
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Constant(_Strict):
+    """One value for every row."""
+
+    constant: bool | int | float | dt.date | str
+
+
+Column = Annotated[str, Field(min_length=1)]
+Source = Column | Annotated[tuple[Column, ...], Field(min_length=1)] | Constant
+
+
+class Mapping(_Strict):
+    """What every kind of mapping can say.
+
+    Attributes:
+        pseudonymise: Replace the ids of people by keyed pseudonyms before anything is stored.
+    """
+
+    by_own_name: ClassVar[bool] = True
+    people: ClassVar[tuple[str, ...]] = ()
+    kind: str
+    pseudonymise: bool = False
+
+    def sources(self) -> dict[str, Source]:
+        """Target -> where it comes from, for every target that is mapped."""
+        named = {name: getattr(self, name) for name in self.targets()}
+        return {name: source for name, source in named.items() if source is not None}
+
+    @classmethod
+    def targets(cls) -> tuple[str, ...]:
+        """Names of everything that can be mapped from a column."""
+        return tuple(name for name, field in cls.model_fields.items() if field.annotation in (Source, Source | None))
+
+    @staticmethod
+    def of(content: object, subject: str = "mapping") -> "Mapping":
+        """Validates a mapping given as a dictionary.
+
+        Raises:
+            Refusal: naming the first thing a mapping may not say.
+        """
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind not in _KINDS:
+            reason = f"is of no known kind ({kind})" if kind else "does not say its kind"
+            raise Refusal(subject, reason, f"Give `kind`, one of {', '.join(_KINDS)}.")
+        try:
+            return _KINDS[kind].model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = first["loc"][1 if first["loc"][:1] == (kind,) else 0] if first["loc"] else "the mapping"
+            raise Refusal(subject, f"{where}: {first['msg']}", _HELP.format(names=", ".join(names()))) from error
+
+    @staticmethod
+    def read(path: Path) -> "Mapping":
+        """Reads a mapping from a YAML file.
+
+        Raises:
+            Refusal: if the file cannot be read, is not YAML or holds no valid mapping.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise Refusal(
+                str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise Refusal(str(path), "is not valid YAML", _HELP.format(names=", ".join(names()))) from error
+        return Mapping.of(content, str(path))
+
+    @staticmethod
+    def named(name: str) -> "Mapping":
+        """A mapping that ships with the package.
+
+        Raises:
+            Refusal: if there is none of that name.
+        """
+        if name not in names():
+            raise Refusal(f"mapping {name}", "does not ship with the package", f"Choose one of {', '.join(names())}.")
+        return Mapping.read(FOLDER / f"{name}.yaml")
+
+    @staticmethod
+    def from_flags(flags: dict[str, str], base: "Mapping | None" = None) -> "Mapping":
+        """A mapping from flags such as ``n=impressions``, laid over another one.
+
+        Args:
+            flags: Target or option -> value: ``column``, ``column,column`` or ``=constant``; ``metrics`` lists columns.
+            base: What the flags change; without it they must give ``kind``.
+
+        Raises:
+            Refusal: as in :meth:`of`.
+        """
+        content: dict[str, Any] = base.model_dump(exclude_unset=True) if base else {}
+        kind = _KINDS.get(str(flags.get("kind", content.get("kind"))))
+        targets = kind.targets() if kind else ()
+        return Mapping.of(
+            content | {name: _flag(value) if name in targets else _option(name, value) for name, value in flags.items()}
+        )
+
+
+class ResultsMapping(Mapping):
+    """Rows that are sums already: one per experiment, creative, segment, metric and cycle.
+
+    Attributes:
+        repeats: Rows of one key are refused, or added up (``planned_share`` then follows the number of rows).
+        cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``.
+    """
+
+    kind: Literal["results"]
+    program: Source | None = None
+    cycle: Source | None = None
+    experiment_id: Source | None = None
+    creative_id: Source | None = None
+    segment: Source | None = None
+    metric: Source | None = None
+    n: Source | None = None
+    sum_y: Source | None = None
+    sum_y2: Source | None = None
+    planned_share: Source | None = None
+    is_baseline: Source | None = None
+    randomised: Source | None = None
+    text: Source | None = None
+    tags: Source | None = None
+    closes_in_cycle: Source | None = None
+    repeats: Literal["refuse", "sum"] = "refuse"
+    cadence: Literal["daily", "weekly"] = "daily"
+
+
+class UnitsMapping(Mapping):
+    """Rows that are randomised people: added up by arm on the way in.
+
+    Attributes:
+        arm: Becomes the creative.
+        unit: The person's id; one person counts once in an experiment.
+        metrics: Metric -> column of numbers or booleans.
+        baseline: The arm the others are compared with.
+        planned_shares: Arm -> planned share; equal ones unless given.
+        may_be_negative: Metrics below 0 is possible for (a net revenue); elsewhere such a row is refused.
+    """
+
+    by_own_name: ClassVar[bool] = False
+    people: ClassVar[tuple[str, ...]] = ("unit",)
+    kind: Literal["units"]
+    program: Source
+    cycle: Source
+    experiment_id: Source
+    arm: Source
+    segment: Source | None = None
+    unit: Source | None = None
+    metrics: dict[str, Column] = Field(min_length=1)
+    baseline: str
+    planned_shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
+    may_be_negative: frozenset[str] = frozenset()
+    cadence: Literal["daily", "weekly"] = "daily"
+
+    @model_validator(mode="after")
+    def _negative_ones_exist(self) -> Self:
+        if unknown := sorted(self.may_be_negative - set(self.metrics)):
+            raise ValueError(f"may_be_negative names {unknown[0]}, which is no metric")
+        return self
+
+
+class EventsMapping(Mapping):
+    """Rows that are events, in the columns of ``raw.events``.
+
+    Attributes:
+        properties: Columns to keep as a JSON object, or one column that is JSON already.
+        aliases: The file's event names -> canonical ones; a name that is not listed stays.
+    """
+
+    people: ClassVar[tuple[str, ...]] = ("user_id", "anonymous_id")
+    kind: Literal["events"]
+    event_id: Source | None = None
+    source: Source | None = None
+    type: Source | None = None
+    event_name: Source | None = None
+    user_id: Source | None = None
+    anonymous_id: Source | None = None
+    occurred_at: Source | None = None
+    original_at: Source | None = None
+    sent_at: Source | None = None
+    received_at: Source | None = None
+    experiment_id: Source | None = None
+    creative_id: Source | None = None
+    send_id: Source | None = None
+    channel: Source | None = None
+    is_machine: Source | None = None
+    value: Source | None = None
+    currency: Source | None = None
+    properties: Source | None = None
+    context: Source | None = None
+    schema_version: Source | None = None
+    aliases: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _ids_stay_hidden(self) -> Self:
+        kept = {name for name in (self.properties, self.context) if isinstance(name, str)}
+        kept |= {name for names in (self.properties, self.context) if isinstance(names, tuple) for name in names}
+        if self.pseudonymise and (shown := kept & {self.user_id, self.anonymous_id}):
+            raise ValueError(f"properties repeat {sorted(map(str, shown))[0]}, which is to be pseudonymised")
+        return self
+
+
+_KINDS: dict[str, type[Mapping]] = {"results": ResultsMapping, "units": UnitsMapping, "events": EventsMapping}
+
+
+def names() -> list[str]:
+    """Names of the mappings that ship with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def _flag(value: str) -> object:
+    if value.startswith("="):
+        return {"constant": value[1:]}
+    parts = tuple(part.strip() for part in value.split(","))
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _option(name: str, value: str) -> object:
+    parts = [part.strip() for part in value.split(",")]
+    if name == "metrics":
+        return {part: part for part in parts}
+    return parts if name == "may_be_negative" else value

@@ -1,0 +1,1 @@
+"""One YAML per loop; ``definition.py`` says what a program may say."""

@@ -1,0 +1,183 @@
+"""What a program is: a validated YAML file, versioned by the digest of its canonical JSON."""
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from orchestration.errors import Refusal
+
+Share = float
+FOLDER = Path(__file__).parent
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Metric(_Strict):
+    """An outcome of a person after exposure.
+
+    Attributes:
+        event: Canonical event name that counts.
+        within_days: Window after exposure; a person counts once it has passed.
+        value: ``any`` (0/1), ``count`` of events or ``sum`` of their value.
+        cap: Largest value a person may contribute, or None.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    event: str
+    within_days: int = Field(ge=1, le=90)
+    value: Literal["any", "count", "sum"] = "any"
+    cap: float | None = Field(default=None, gt=0)
+    role: Literal["objective", "guardrail", "diagnostic"] = "diagnostic"
+    harm: Literal["up", "down"] | None = None
+    margin: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _guardrails_have_direction(self) -> Self:
+        if self.role == "guardrail" and (self.harm is None or self.margin is None):
+            raise ValueError("a guardrail needs harm (up or down) and margin")
+        if self.role == "objective" and self.event == "Email Opened":
+            raise ValueError("opens are never an objective: machines open mail")
+        return self
+
+
+class Thresholds(_Strict):
+    """Overrides of the policy seed for this program; None keeps the seed's value."""
+
+    min_units_per_arm: int | None = Field(default=None, ge=1)
+    min_conversions_per_arm: int | None = Field(default=None, ge=1)
+    min_experiments: int | None = Field(default=None, ge=5)
+    min_creatives_with_tag: int | None = Field(default=None, ge=1)
+    planned_units: int | None = Field(default=None, ge=1)
+
+
+class Experiments(_Strict):
+    """How each cycle's sends are built.
+
+    Attributes:
+        sends_per_cycle: Experiments a cycle; each one is a replicate of the evidence.
+        exploit_arms: Arms per segment drawn from what is known.
+        explore_share: Share of the traffic (outside the holdout) for the matched design.
+        control_share: Share of the traffic for creatives made without the learnings.
+        baseline_share: Share for the fixed text every arm is compared with.
+        holdout_share: Share of people who get nothing, the same people in every send.
+    """
+
+    sends_per_cycle: int = Field(default=3, ge=1, le=14)
+    exploit_arms: int = Field(default=1, ge=1, le=8)
+    explore_share: Share = Field(default=0.3, ge=0.05, le=0.9)
+    control_share: Share = Field(default=0.15, ge=0, le=0.5)
+    baseline_share: Share = Field(default=0.15, gt=0, le=0.5)
+    holdout_share: Share = Field(default=0.05, ge=0, le=0.5)
+
+    @model_validator(mode="after")
+    def _shares_leave_room(self) -> Self:
+        if self.explore_share + self.control_share + self.baseline_share >= 1:
+            raise ValueError("explore, control and baseline shares leave nothing for what was learned")
+        return self
+
+
+class Model(_Strict):
+    """The model that writes; ``offline`` needs no account."""
+
+    generator: Literal["offline", "openai"] = "offline"
+    name: str | None = None
+    base_url: str | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    budget_usd_per_cycle: float = Field(default=1.0, ge=0)
+    usd_per_million_input_tokens: float = Field(default=0.0, ge=0)
+    usd_per_million_output_tokens: float = Field(default=0.0, ge=0)
+
+
+class Activation(_Strict):
+    """Ordered steps a new person takes within a window; the last one means activated."""
+
+    steps: list[str] = Field(min_length=1)
+    within_days: int = Field(default=7, ge=1, le=90)
+
+
+class Program(_Strict):
+    """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence."""
+
+    program: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    channel: Literal["email"] = "email"
+    cadence: Literal["weekly", "daily"] = "weekly"
+    segments: list[str] = Field(min_length=1)
+    metrics: list[Metric] = Field(min_length=1)
+    tags: list[str] = Field(min_length=1, description="Tags generation steers, of the taxonomy.")
+    baseline: str = Field(min_length=1, description="The text every arm is compared with.")
+    experiments: Experiments = Experiments()
+    thresholds: Thresholds = Thresholds()
+    activation: Activation | None = None
+    model: Model = Model()
+    voice: str = ""
+    first_cycle: dt.date
+    approval: Literal["automatic", "required"] = "required"
+    dry_run: bool = True
+
+    @field_validator("metrics")
+    @classmethod
+    def _one_objective(cls, metrics: list[Metric]) -> list[Metric]:
+        objectives = [metric.name for metric in metrics if metric.role == "objective"]
+        if len(objectives) != 1:
+            raise ValueError(f"exactly one metric has role objective, found {len(objectives)}")
+        if len({metric.name for metric in metrics}) != len(metrics):
+            raise ValueError("metric names repeat")
+        return metrics
+
+    @property
+    def objective(self) -> Metric:
+        """The one metric the loop moves."""
+        return next(metric for metric in self.metrics if metric.role == "objective")
+
+    @property
+    def version(self) -> str:
+        """sha256 of the canonical JSON: two equal definitions are one version."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    def canonical_json(self) -> str:
+        """The definition as JSON with its fields in declaration order."""
+        return self.model_dump_json()
+
+
+def read_program(path: Path) -> Program:
+    """Reads one program's YAML.
+
+    Raises:
+        Refusal: if the file is missing, is not YAML, or says something a program may not say.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        raise Refusal(str(path), f"is not valid YAML{line}", "Mend the file; `loop doctor` checks it.") from error
+    try:
+        return Program.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise Refusal(str(path), f"{field}: {first['msg']}", "Mend the field; see the README, section Programs.") from error
+
+
+def read_programs(folder: Path) -> list[Program]:
+    """Reads every program of a folder, in the order of their names.
+
+    Raises:
+        Refusal: if one of them cannot be read, two share a name, or there is none.
+    """
+    programs = [read_program(path) for path in sorted(folder.glob("*.yaml"))]
+    if not programs:
+        raise Refusal(str(folder), "holds no program", "Add a YAML file; subject_lines.yaml is an example.")
+    names = [program.program for program in programs]
+    if len(set(names)) != len(names):
+        raise Refusal(str(folder), "two files define the same program", "Give each program its own name.")
+    return programs

@@ -1,0 +1,48 @@
+"""What assets are given: the warehouse, the clock, the programs and the model, configured once."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.edges.clock import Clock, FixedClock, SystemClock, start_of
+from orchestration.edges.warehouse import Warehouse
+from orchestration.programs.definition import Program, read_programs
+
+
+class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The warehouse folder."""
+
+    folder: str
+
+    def open(self) -> Warehouse:
+        """The warehouse, migrated."""
+        warehouse = Warehouse(Path(self.folder))
+        warehouse.migrate()
+        return warehouse
+
+
+class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The time: the machine's, or a fixed one (ISO, UTC) for simulated worlds and replays."""
+
+    fixed: str | None = None
+
+    def clock(self) -> Clock:
+        """The clock."""
+        return FixedClock(dt.datetime.fromisoformat(self.fixed)) if self.fixed else SystemClock()
+
+
+class ProgramsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The configured programs, and the seed of their draws."""
+
+    folder: str
+    cadence: str
+    seed: int
+
+    def read(self) -> list[Program]:
+        """Every program of this cadence."""
+        return [program for program in read_programs(Path(self.folder)) if program.cadence == self.cadence]
+
+    def first_day(self, cycle: int) -> dt.date:
+        """First day of a cycle."""
+        return start_of(cycle, self.cadence)

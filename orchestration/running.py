@@ -1,0 +1,112 @@
+"""Runs the cycle job in this process: the same job, assets and records as in Dagster's UI."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.errors import LoopError, Refusal
+
+_INSTANCE = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+concurrency:
+  runs: {max_concurrent_runs: 1}
+  pools: {default_limit: 1, granularity: run}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One run of the cycle job.
+
+    Attributes:
+        run_id: Dagster's id; ``loop dev`` shows the run.
+        materialised: Number of assets made.
+    """
+
+    run_id: str
+    materialised: int
+
+
+def dagster_home(warehouse: Path) -> Path:
+    """The instance folder beside the warehouse, made with telemetry off and one run at a time."""
+    home = (warehouse / "dagster").resolve()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        config = home / "dagster.yaml"
+        if not config.exists() or config.read_text(encoding="utf-8") != _INSTANCE:
+            config.write_text(_INSTANCE, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(str(warehouse), f"cannot be written ({error.strerror})", "Choose another folder with --warehouse.") from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@contextmanager
+def _instance(warehouse: Path) -> Iterator[dg.DagsterInstance]:
+    dagster_home(warehouse)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def run_cycle(
+    warehouse: Path, programs: Path, cadence: str, seed: int, key: str, *, fixed_time: str | None, only: Sequence[str] = ()
+) -> StageRun:
+    """Runs the cycle job for one partition.
+
+    Args:
+        key: Partition key, an ISO date.
+        fixed_time: ISO time for the clock, or None for the machine's.
+        only: Stages (asset groups) to run; empty runs all.
+
+    Raises:
+        LoopError: what a stage refused.
+    """
+    from orchestration.definitions import defs
+
+    config = {
+        "resources": {
+            "warehouse": {"config": {"folder": str(warehouse)}},
+            "clock": {"config": {"fixed": fixed_time} if fixed_time else {}},
+            "programs": {"config": {"folder": str(programs), "cadence": cadence, "seed": seed}},
+        },
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    job = defs.resolve_job_def("cycle")
+    selection = [asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only] if only else None
+    with _instance(warehouse) as instance:
+        result = job.execute_in_process(
+            run_config=config, partition_key=key, instance=instance, asset_selection=selection, raise_on_error=False
+        )
+        if not result.success:
+            raise _refusal(result)
+        return StageRun(result.run_id, _count(result))
+
+
+def _group(asset: dg.AssetKey) -> str:
+    from orchestration.definitions import defs
+
+    return defs.resolve_asset_graph().get(asset).group_name
+
+
+def _count(result: dg.ExecuteInProcessResult) -> int:
+    return len(result.get_asset_materialization_events())
+
+
+def _refusal(result: dg.ExecuteInProcessResult) -> Exception:
+    """The refusal of the stage that failed, or an error that names the run when the failure was not expected."""
+    for event in result.get_step_failure_events():
+        info = event.step_failure_data.error
+        while info is not None:
+            if info.cls_name in {"Refusal", "WarehouseLocked"}:
+                subject, _, rest = info.message.split(": ", 1)[-1].strip().partition(" -> ")
+                reason, _, remedy = rest.partition(". ")
+                return LoopError(subject, reason, remedy)
+            info = info.cause
+        first = event.step_failure_data.error
+        return RuntimeError(f"step {event.step_key} failed:\n{first.to_string() if first else 'no error was recorded'}")
+    return RuntimeError(f"run {result.run_id} failed")

@@ -1,0 +1,1 @@
+"""A simulated audience and e-mail channel that speaks only the contracts of production."""

@@ -1,0 +1,174 @@
+"""The whole loop in a simulated world: the same job, assets and records as in production; only the world is not real."""
+
+import datetime as dt
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.edges.clock import cycle_of
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+from orchestration.programs.definition import FOLDER, Program, read_program
+from orchestration.records import Learning
+from orchestration.running import run_cycle
+from orchestration.sandbox.truth import SentArm, Truth
+from orchestration.sandbox.world import World
+
+FIRST_MONDAY = dt.date(2026, 1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """One cycle against the truth of the world; rates are expected clicks per exposed person.
+
+    Attributes:
+        reward: What the loop sent (all arms but holdout and control).
+        oracle: The best arm, given the same creatives.
+        ideal: The best creatives the generator could have made.
+        baseline: The loop's own baseline arm.
+        learnings_active, learnings_false: After the cycle was measured; false ones contradict the truth.
+    """
+
+    cycle: int
+    reward: float
+    oracle: float
+    ideal: float
+    baseline: float
+    learnings_active: int
+    learnings_false: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Everything the summary says.
+
+    Attributes:
+        value: Rows of ``marts.loop_value`` after the last cycle: against the baseline and against creatives without learnings.
+    """
+
+    program: Program
+    cycles: tuple[CycleReport, ...]
+    learnings: tuple[Learning, ...]
+    value: tuple[dict[str, Any], ...]
+    messages: int
+
+
+def run_demo(
+    folder: Path,
+    *,
+    cycles: int,
+    seed: int,
+    preset: str = "newsletter",
+    progress: Callable[[str], None] = lambda message: None,
+    report: Callable[[CycleReport], None] = lambda cycle: None,
+) -> Demo:
+    """Runs the demo, or goes on where an earlier run of the same world stopped.
+
+    Args:
+        folder: Warehouse folder; it may hold the same world already, never another one.
+        progress: Told what is happening.
+        report: Told each finished cycle.
+
+    Raises:
+        Refusal: if the folder holds another world, or real data.
+    """
+    program = read_program(FOLDER / "subject_lines.yaml")
+    warehouse = Warehouse(folder)
+    if warehouse.path.exists() and not (folder / "world").exists():
+        raise Refusal(
+            str(folder), "holds a warehouse that is not a simulated world", "Choose another folder with --warehouse."
+        )
+    progress("making the world")
+    world = World.create(folder, preset, seed)
+    days = [FIRST_MONDAY + dt.timedelta(weeks=week) for week in range(cycles + 1)]
+    done = _read(folder)
+    for number, day in enumerate(days):
+        finished = number - 1
+        if finished >= 0 and finished < len(done):
+            report(done[finished])
+        if number < len(done):
+            continue
+        now = dt.datetime.combine(day, dt.time())
+        progress(f"cycle {number + 1} of {cycles}: the week passes" if number < cycles else "the last week passes")
+        world.advance(now)
+        last = number == cycles
+        progress(
+            "a last look: measure, build, learn"
+            if last
+            else f"cycle {number + 1} of {cycles}: measure, build, learn, generate, deploy"
+        )
+        stages = ("measure", "build", "learn") if last else ()
+        run_cycle(folder, FOLDER, "weekly", seed, day.isoformat(), fixed_time=now.isoformat(), only=stages)
+        if finished >= len(done):
+            done.append(_score(warehouse, program, folder, cycle_of(days[finished], "weekly"), cycle_of(day, "weekly")))
+            _write(folder, done)
+            report(done[-1])
+    last_cycle = cycle_of(days[-1], "weekly")
+    value = warehouse.rows(
+        "select * from marts.loop_value where cycle = (select max(cycle) from marts.loop_value) order by against"
+    )
+    messages = warehouse.rows("select count(*) as messages from ledger.sends")[0]["messages"]
+    return Demo(
+        program, tuple(done[:cycles]), tuple(_learnings(warehouse, program, last_cycle)), tuple(value), messages
+    )
+
+
+def _score(warehouse: Warehouse, program: Program, folder: Path, cycle: int, look: int) -> CycleReport:
+    """Scores what a cycle sent, and what is claimed at the look that measured it."""
+    sent = warehouse.rows(
+        """
+        select assignments.segment, creatives.text, arms.role, assignments.experiment_id as send, count(*) as people
+        from ledger.assignments as assignments
+        inner join ledger.experiments as experiments on assignments.experiment_id = experiments.experiment_id
+        inner join ledger.arms as arms
+            on assignments.experiment_id = arms.experiment_id and assignments.segment = arms.segment
+            and assignments.creative_id = arms.creative_id
+        inner join ledger.creatives as creatives on assignments.creative_id = creatives.creative_id
+        where experiments.cycle = ?
+        group by all order by all
+        """,
+        [cycle],
+    )
+    truth = Truth.of(folder)
+    score = truth.score_cycle([SentArm(**row) for row in sent], program.tags)
+    active = [row for row in _learnings(warehouse, program, look) if row.status == "active"]
+    false = [row for row in active if truth.contradicts(row.tag, row.segment, row.effect or 0.0)]
+    return CycleReport(
+        cycle, score.reward, score.oracle, score.ideal, score.baseline or math.nan, len(active), len(false)
+    )
+
+
+def _learnings(warehouse: Warehouse, program: Program, cycle: int) -> list[Learning]:
+    from orchestration.learn.reading import learnings_as_of
+
+    return learnings_as_of(warehouse, program.program, program.objective.name, cycle)
+
+
+def _read(folder: Path) -> list[CycleReport]:
+    file = folder / "world" / "scores.json"
+    return [CycleReport(**row) for row in json.loads(file.read_text(encoding="utf-8"))] if file.exists() else []
+
+
+def _write(folder: Path, reports: list[CycleReport]) -> None:
+    draft = folder / "world" / "scores.part"
+    draft.write_text(json.dumps([asdict(report) for report in reports]), encoding="utf-8")
+    os.replace(draft, folder / "world" / "scores.json")
+
+
+def discard(folder: Path) -> None:
+    """Throws an earlier demo away; never a folder that holds anything else.
+
+    Raises:
+        Refusal: if the folder holds a warehouse without a simulated world.
+    """
+    if (folder / "loop.duckdb").exists() and not (folder / "world").exists():
+        raise Refusal(str(folder), "holds a warehouse that is not a simulated world", "Remove it by hand if you mean it.")
+    for name in ("world", "inbox", "outbox", "published", "dagster"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for file in folder.glob("loop.duckdb*"):
+        file.unlink()

@@ -1,0 +1,179 @@
+"""What a world is: a validated YAML file with everything that is true in it."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from orchestration.errors import Refusal
+
+FOLDER = Path(__file__).parent / "presets"
+Probability = float
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Segment(_Strict):
+    """A part of the audience.
+
+    Attributes:
+        people: How many there are when the world begins.
+        click_rate: Chance that a person clicks a message whose text has no effect at all.
+        order_after_click: Chance that a click leads to an order.
+        visits_per_week: Expected visits of a person who has just arrived; they decay with age.
+        age_days: Youngest and oldest age of the people at the beginning.
+        becomes: Segment a person moves to, or None.
+        after_days: Mean number of days before that happens.
+    """
+
+    people: int = Field(ge=0, le=2_000_000)
+    click_rate: Probability = Field(gt=0, lt=0.5)
+    order_after_click: Probability = Field(ge=0, le=1)
+    visits_per_week: float = Field(ge=0, le=7)
+    age_days: tuple[int, int]
+    becomes: str | None = None
+    after_days: float = Field(default=60, ge=1)
+
+
+class Growth(_Strict):
+    """How the audience grows.
+
+    Attributes:
+        segment: Where new people start.
+        per_week: Sign-ups a week that nobody invited.
+        invites_per_week: Chance that a person invites somebody in a week.
+        invite_accepted: Chance that the invited person signs up.
+    """
+
+    segment: str
+    per_week: float = Field(ge=0)
+    invites_per_week: Probability = Field(ge=0, le=1)
+    invite_accepted: Probability = Field(ge=0, le=1)
+
+
+class Noise(_Strict):
+    """What moves clicks and is no tag.
+
+    Attributes:
+        creative: Log standard deviation of wording, the same for a text in every segment and send.
+        send: Log standard deviation that all messages of a send share.
+        person: Log standard deviation of how active people are by nature.
+        novelty_lost: Share of its effect that a text loses once everybody has seen it.
+    """
+
+    creative: float = Field(ge=0, le=2)
+    send: float = Field(ge=0, le=2)
+    person: float = Field(ge=0, le=1)
+    novelty_lost: Probability = Field(ge=0, le=1)
+
+
+class Mail(_Strict):
+    """How mail behaves.
+
+    Attributes:
+        consent: Share of people who agreed to be mailed.
+        opens: Share of messages a person opens.
+        prefetching: Share of people whose mail program opens everything by itself.
+        scanned: Share of people whose employer's scanner follows every link.
+        bounces: Share of addresses that never accept mail; as many messages again bounce for a passing reason.
+    """
+
+    consent: Probability = Field(ge=0, le=1)
+    opens: Probability = Field(ge=0, le=1)
+    prefetching: Probability = Field(ge=0, le=1)
+    scanned: Probability = Field(ge=0, le=1)
+    bounces: Probability = Field(ge=0, le=0.5)
+
+
+class Annoyance(_Strict):
+    """Who leaves, and why.
+
+    Attributes:
+        unsubscribes: Chance per message while mailing stays within what people tolerate.
+        complaints: The same for marking as spam.
+        tolerated_per_week: Messages in the seven days before that annoy nobody.
+        growth: Log growth of both chances per message above that.
+        tags: Log growth of both chances by tag of the text.
+    """
+
+    unsubscribes: Probability = Field(ge=0, le=0.5)
+    complaints: Probability = Field(ge=0, le=0.5)
+    tolerated_per_week: int = Field(ge=0)
+    growth: float = Field(ge=0, le=5)
+    tags: dict[str, float] = {}
+
+
+class Delivery(_Strict):
+    """How badly events arrive.
+
+    Attributes:
+        duplicated: Share that comes twice.
+        late: Share that comes late, by one hour to ``late_days``.
+        skewed: Share of web events from devices whose clock is wrong by hours.
+    """
+
+    duplicated: Probability = Field(ge=0, le=1)
+    late: Probability = Field(ge=0, le=1)
+    late_days: float = Field(gt=0, le=30)
+    skewed: Probability = Field(ge=0, le=1)
+
+
+class Preset(_Strict):
+    """A world without its seed.
+
+    Attributes:
+        effects: Relative change of the click rate by tag, for all segments or by segment; 0.2 is 20 % more clicks.
+        history_weeks: Weeks of organic life before the first cycle; without any, nobody would be known to it.
+    """
+
+    preset: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    first_cycle: dt.date
+    history_weeks: int = Field(ge=1, le=104)
+    segments: dict[str, Segment] = Field(min_length=1)
+    effects: dict[str, float | dict[str, float]]
+    growth: Growth
+    noise: Noise
+    mail: Mail
+    annoyance: Annoyance
+    delivery: Delivery
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        named = {self.growth.segment} | {segment.becomes for segment in self.segments.values() if segment.becomes}
+        for effect in self.effects.values():
+            named |= set(effect) if isinstance(effect, dict) else set()
+            if any(value <= -1 for value in (effect.values() if isinstance(effect, dict) else [effect])):
+                raise ValueError("an effect of -1 or less leaves no clicks at all")
+        if unknown := sorted(named - set(self.segments)):
+            raise ValueError(f"segment {unknown[0]} is not defined")
+        return self
+
+    @property
+    def starts_at(self) -> dt.datetime:
+        """First instant of the world, UTC."""
+        return dt.datetime.combine(self.first_cycle, dt.time()) - dt.timedelta(weeks=self.history_weeks)
+
+
+def read_preset(name: str) -> Preset:
+    """Reads a preset by its name, or by the path of a YAML file.
+
+    Raises:
+        Refusal: if there is none of that name, it is not YAML, or it says something a preset may not say.
+    """
+    path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+        raise Refusal(f"preset {name}", "does not exist", f"Choose one of {known}, or give the path of a YAML file.")
+    try:
+        return Preset.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refusal(f"preset {name}", "is not valid YAML", "Mend the file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise Refusal(f"preset {name}", f"{field}: {first['msg']}", "Mend the field.") from error

@@ -1,0 +1,61 @@
+"""What a marketer reads at the end of the demo."""
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.learn.briefing import sentence
+from orchestration.sandbox.demo import CycleReport, Demo
+
+
+def cycle_line(cycle: CycleReport) -> str:
+    """One finished cycle in one line."""
+    return (
+        f"cycle {cycle.cycle}: {cycle.reward * 100:.2f} clicks per 100 people, "
+        f"baseline {cycle.baseline * 100:.2f} ({cycle.reward / cycle.baseline - 1:+.0%}), "
+        f"{cycle.learnings_active} learning{'s' if cycle.learnings_active != 1 else ''} active"
+    )
+
+
+def print_summary(console: Console, demo: Demo) -> None:
+    """What was learned, how sure, what it earned, and what cannot be said yet."""
+    active = [row for row in demo.learnings if row.status == "active"]
+    console.rule("What was learned")
+    for row in active:
+        console.print(f"- {sentence(row)}", markup=False)
+    if not active:
+        console.print("- Nothing is proved yet. That is an answer too: a claim here must hold at every look.")
+    console.rule("What cannot be said yet")
+    names = {row.tag for row in active if row.segment == "all"}
+    for row in demo.learnings:
+        if row.segment == "all" and row.tag not in names and row.tag in demo.program.tags:
+            console.print(f"- {row.tag}: {row.reason}", markup=False)
+    console.rule("What it earned")
+    table = Table()
+    for column in ("cycle", "sent", "baseline", "uplift", "of the best given these creatives", "of the best possible", "learnings", "false"):
+        table.add_column(column, justify="right")
+    for cycle in demo.cycles:
+        table.add_row(
+            str(cycle.cycle),
+            f"{cycle.reward:.4f}",
+            f"{cycle.baseline:.4f}",
+            f"{cycle.reward / cycle.baseline - 1:+.1%}",
+            f"{cycle.reward / cycle.oracle:.0%}",
+            f"{cycle.reward / cycle.ideal:.0%}",
+            str(cycle.learnings_active),
+            str(cycle.learnings_false),
+        )
+    console.print(table)
+    console.print(f"{demo.messages:,} messages. Rates are the simulated world's own truth; the loop never saw them. What it measured itself:")
+    for row in demo.value:
+        other = "the baseline text" if row["against"] == "baseline" else "creatives written without the learnings"
+        verdict = "proved" if row["difference_low"] > 0 else "worse, proved" if row["difference_high"] < 0 else "not proved yet"
+        lift = percent_of(row["lift"])
+        console.print(
+            f"- With the learnings against {other}: {lift} ({row['difference']:+.4f} clicks a person, "
+            f"between {row['difference_low']:+.4f} and {row['difference_high']:+.4f} at every look: {verdict})"
+        )
+
+
+def percent_of(share: float) -> str:
+    """A share as a signed percentage."""
+    return f"{share:+.1%}"

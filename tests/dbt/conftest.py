@@ -1,0 +1,49 @@
+"""One parsed dbt project for all tests of the models, and warehouses that it can build."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from orchestration.edges.dbt import DbtProject
+from orchestration.edges.warehouse import Warehouse
+
+EVENT_MODELS = ("path:models/staging/events", "path:models/intermediate/people", "int_as_of", "int_growth_terms")
+GROWTH_MODELS = (
+    *EVENT_MODELS,
+    "activation",
+    "retention_weekly",
+    "retention_daily",
+    "weekly_actives",
+    "referral",
+    "email_performance",
+)
+NewWarehouse = Callable[[Path], Warehouse]
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    return DbtProject(target=tmp_path_factory.mktemp("target"))
+
+
+@pytest.fixture(scope="session")
+def new_warehouse(project: DbtProject) -> NewWarehouse:
+    """Makes a warehouse that shows shares of five people and more."""
+
+    def make(folder: Path) -> Warehouse:
+        warehouse = Warehouse(folder)
+        warehouse.migrate()
+        project.build(warehouse, select=["policy"], command="seed")
+        with warehouse.connect() as connection:
+            connection.execute("update policy.policy set value = 5 where name = 'min_cohort_users'")
+        return warehouse
+
+    return make
+
+
+def receive(warehouse: Warehouse, events: pa.Table) -> None:
+    """Appends events to ``raw.events`` by the names of their columns."""
+    with warehouse.connect() as connection:
+        connection.register("arrived", events)
+        connection.execute("insert into raw.events by name select * from arrived")

@@ -1,0 +1,203 @@
+"""Past experiments as sums: which rows are accepted, what becomes of the others, against a plain Python oracle."""
+
+import csv
+import datetime as dt
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestration.edges.clock import FixedClock
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+from orchestration.measure.imports import ImportReport, import_file
+from orchestration.measure.mapping import Mapping
+
+NOW = FixedClock(dt.datetime(2026, 11, 20, 12))
+ROW = {
+    "program": "p", "cycle": "1", "experiment_id": "e", "creative_id": "a", "segment": "s", "metric": "m", "n": "10", "sum_y": "2",
+}  # fmt: skip
+
+
+def written(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def taken(warehouse: Warehouse, path: Path, rows: list[dict[str, str]], **options: Any) -> ImportReport:
+    return import_file(warehouse, written(path, rows), Mapping.of({"kind": "results", **options}), NOW)
+
+
+def results(warehouse: Warehouse, columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in warehouse.rows(f"select {columns} from raw.results order by all")]
+
+
+numbers = st.sampled_from(["", "nan", "inf", "x", "-1", "0", "1", "2", "2.5", "10", "4e2"])
+keys = st.sampled_from(["", " ", "NaN", "k", "l"])
+increments = st.fixed_dictionaries({
+    "program": st.just("p"), "cycle": st.sampled_from(["", "1", "2", "2026-11-20", "2026-11-21", "2026-W47", "2026-W60", "x"]),
+    "experiment_id": keys, "creative_id": keys, "segment": st.just("all"), "metric": st.just("m"), "n": numbers, "sum_y": numbers,
+    "sum_y2": numbers, "planned_share": st.sampled_from(["", "0", "0.25", "1", "1.5", "nan", "x"]),
+})  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(increments, min_size=1, max_size=40))
+def test_rows_are_judged_as_by_the_oracle(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("oracle")
+    good = {"program": "p", "cycle": "3", "experiment_id": "fine", "creative_id": "k", "segment": "all", "metric": "m",
+            "n": "1", "sum_y": "0", "sum_y2": "", "planned_share": ""}  # fmt: skip
+    warehouse = Warehouse(folder)
+    report = taken(warehouse, folder / "x.csv", [*rows, good])
+    quarantined = warehouse.rows("select row_number, reason from raw.quarantine order by row_number")
+    expected = oracle(rows)
+    assert [row["row_number"] for row in quarantined] == list(expected)
+    assert all(word in row["reason"] for row, word in zip(quarantined, expected.values(), strict=True))
+    assert (report.rows_read, report.rows_quarantined) == (len(rows) + 1, len(expected))
+    assert sum(report.reasons.values()) == report.rows_quarantined
+    assert len(results(warehouse, "n")) == report.rows_accepted == report.rows_read - report.rows_quarantined
+
+
+def oracle(rows: list[dict[str, str]]) -> dict[int, str]:
+    """Row number -> a word of the reason, for each row that cannot be accepted."""
+    refused, seen = {}, dict[tuple[str, ...], tuple[float, ...]]()
+    for place, row in enumerate(rows, 1):
+        cycle = {"2026-11-20": "20261120", "2026-W47": "202647"}.get(row["cycle"], row["cycle"])
+        key = (cycle, row["experiment_id"], row["creative_id"])
+        sums = tuple(as_number(row[name]) for name in ("n", "sum_y", "sum_y2"))
+        if word := fault(row, cycle, *sums):
+            refused[place] = word
+        elif key in seen:
+            refused[place] = "duplicated" if str(seen[key]) == str(sums) else "conflicting"
+        else:
+            seen[key] = sums
+    return refused
+
+
+def fault(row: dict[str, str], cycle: str, n: float, y: float, y2: float) -> str | None:
+    for name in ("experiment_id", "creative_id"):
+        if row[name].strip().lower() in {"", "nan"}:
+            return f"{name}"
+    for name in ("cycle", "n", "sum_y"):
+        if row[name] in {"", "nan"}:
+            return f"{name} is missing"
+    share, squares = as_number(row["planned_share"]), row["sum_y2"] != ""
+    checks = {
+        "no integer, date": cycle in {"x", "2026-W60"},
+        "in the future": cycle == "2026-11-21",
+        "n is not a finite": not math.isfinite(n),
+        "n is not above": n <= 0,
+        "sum_y is not a finite": not math.isfinite(y),
+        "sum_y is negative": not squares and y < 0,
+        "clicks above": not squares and y > n,
+        "sum_y2 is not a finite": squares and not math.isfinite(y2),
+        "sum_y2 is negative": y2 < 0,
+        "squared over n": n > 0 and y2 < y * y / n * (1 - 1e-9),
+        "planned_share": row["planned_share"] != "" and not 0 < share <= 1,
+    }
+    return next((word for word, holds in checks.items() if holds), None)
+
+
+def as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def test_the_same_increment_again_is_told_from_a_contradiction(warehouse: Warehouse, tmp_path: Path) -> None:
+    report = taken(warehouse, tmp_path / "x.csv", [ROW, ROW, ROW | {"sum_y": "3"}])
+    assert list(report.reasons) == [
+        "conflicting increment: an earlier row has the same key and other numbers",
+        "duplicated increment: an earlier row says the same",
+    ]
+    assert results(warehouse, "n, sum_y") == [(10.0, 2.0)]
+
+
+def test_repeated_rows_are_added_up_and_share_by_their_number(warehouse: Warehouse, tmp_path: Path) -> None:
+    rows = [
+        {"exp": "e", "text": "Tea &amp;  more", "n": "10", "sum_y": "1"},
+        {"exp": "e", "text": "tea & MORE", "n": "30", "sum_y": "2"},
+        {"exp": "e", "text": "Soap", "n": "20", "sum_y": "3"},
+    ]
+    constants = {name: {"constant": name[0]} for name in ("program", "metric")} | {"cycle": {"constant": 7}}
+    taken(warehouse, tmp_path / "x.csv", rows, experiment_id="exp", repeats="sum", **constants)
+    found = results(warehouse, "text, n, sum_y, planned_share, segment, is_randomised, closes_in_cycle")
+    assert found == [("Soap", 20, 3, 1 / 3, "all", True, 7), ("Tea &amp;  more", 40, 3, 2 / 3, "all", True, 7)]
+
+
+def test_without_shares_none_are_invented(warehouse: Warehouse, tmp_path: Path) -> None:
+    taken(warehouse, tmp_path / "x.csv", [ROW, ROW | {"creative_id": "b"}])
+    assert results(warehouse, "planned_share") == [(None,), (None,)]
+
+
+@given(weights=st.lists(st.floats(0.01, 1), min_size=1, max_size=5))
+@settings(max_examples=10, deadline=None)
+def test_shares_sum_to_one_within_experiment_and_segment(
+    weights: list[float], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("shares")
+    rows = [
+        ROW | {"creative_id": str(arm), "cycle": cycle, "segment": segment, "planned_share": str(weight)}
+        for arm, weight in enumerate(weights)
+        for cycle in ("1", "2")
+        for segment in ("s", "t")
+    ]
+    warehouse = Warehouse(folder)
+    taken(warehouse, folder / "x.csv", rows)
+    told = warehouse.rows("select cycle, segment, sum(planned_share) as total from raw.results group by all")
+    assert [row["total"] for row in told] == pytest.approx([1.0] * 4)
+    first = warehouse.rows("select planned_share from raw.results where creative_id = '0'")
+    assert [row["planned_share"] for row in first] == pytest.approx([weights[0] / sum(weights)] * 4)
+
+
+def test_cycles_are_integers_dates_or_weeks_and_the_last_one_closes(warehouse: Warehouse, tmp_path: Path) -> None:
+    cycles = {"17": 17, "2024-07-12": 20240712, "2024-W07": 202407, "2024-07-14 23:59:00": 20240714, "-3": -3, "9.0": 9}
+    taken(warehouse, tmp_path / "x.csv", [ROW | {"cycle": cycle} for cycle in cycles])
+    last = 20240714
+    assert results(warehouse, "cycle, closes_in_cycle") == [(cycle, last) for cycle in sorted(cycles.values())]
+
+
+def test_dates_become_weeks_where_the_cadence_is_weekly(warehouse: Warehouse, tmp_path: Path) -> None:
+    taken(warehouse, tmp_path / "x.csv", [ROW | {"cycle": "2024-12-30"}], cadence="weekly")
+    assert results(warehouse, "cycle") == [(202501,)]
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ('["question","number"]', ["question", "number"]),
+        ("question; number", ["question", "number"]),
+        ("[question, number]", ["question", "number"]),
+        ("question", ["question"]),
+        ("[]", []),
+        ("", None),
+    ],
+)
+def test_tags_may_be_written_in_several_ways(
+    told: str, read: list[str] | None, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    taken(warehouse, tmp_path / "x.csv", [ROW | {"tags": told}])
+    assert results(warehouse, "tags") == [(read,)]
+
+
+def test_truth_that_is_none_is_quarantined_with_the_row(warehouse: Warehouse, tmp_path: Path) -> None:
+    rows = [ROW | {"is_baseline": "true", "randomised": ""}, ROW | {"cycle": "2", "is_baseline": "perhaps", "randomised": ""}]
+    taken(warehouse, tmp_path / "x.csv", rows)
+    assert results(warehouse, "is_baseline, is_randomised") == [(True, True)]
+    found = warehouse.rows("select row_number, reason, payload from raw.quarantine")
+    assert [(row["row_number"], row["reason"]) for row in found] == [(2, "is_baseline is neither true nor false")]
+    assert json.loads(found[0]["payload"]) == rows[1] | {"randomised": None}
+
+
+def test_a_file_without_a_good_row_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"^x.csv -> none of its 1 rows can be accepted \(row 1: n is not above 0\)\. "):
+        taken(warehouse, tmp_path / "x.csv", [ROW | {"n": "0"}])
+    assert warehouse.rows("select 1 from raw.imports union all select 1 from raw.quarantine") == []
