@@ -47,7 +47,9 @@ def _warehouse(settings: Settings) -> tuple[str, bool]:
     warehouse = Warehouse(settings.warehouse, patience_seconds=1)
     if not warehouse.path.exists():
         return f"{warehouse.path} does not exist yet; `loop demo`, `loop import` or `loop run` makes it", True
-    rows = warehouse.rows("select count(*) as tables from information_schema.tables where table_schema in ('raw', 'ledger')")
+    rows = warehouse.rows(
+        "select count(*) as tables from information_schema.tables where table_schema in ('raw', 'ledger')"
+    )
     return f"{warehouse.path}, {rows[0]['tables']} tables, not locked", True
 
 
@@ -67,4 +69,7 @@ def _model(settings: Settings) -> tuple[str, bool]:
     if not asks:
         return "offline generator; no key is needed", True
     has_key = bool(os.environ.get("OPENAI_API_KEY"))
-    return f"{', '.join(asks)} ask{'s' if len(asks) == 1 else ''} for a model; OPENAI_API_KEY is {'set' if has_key else 'not set'}", has_key
+    return (
+        f"{', '.join(asks)} ask{'s' if len(asks) == 1 else ''} for a model; OPENAI_API_KEY is {'set' if has_key else 'not set'}",
+        has_key,
+    )

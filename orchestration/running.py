@@ -41,7 +41,9 @@ def dagster_home(warehouse: Path) -> Path:
         if not config.exists() or config.read_text(encoding="utf-8") != _INSTANCE:
             config.write_text(_INSTANCE, encoding="utf-8")
     except OSError as error:
-        raise Refusal(str(warehouse), f"cannot be written ({error.strerror})", "Choose another folder with --warehouse.") from error
+        raise Refusal(
+            str(warehouse), f"cannot be written ({error.strerror})", "Choose another folder with --warehouse."
+        ) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
@@ -54,7 +56,14 @@ def _instance(warehouse: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def run_cycle(
-    warehouse: Path, programs: Path, cadence: str, seed: int, key: str, *, fixed_time: str | None, only: Sequence[str] = ()
+    warehouse: Path,
+    programs: Path,
+    cadence: str,
+    seed: int,
+    key: str,
+    *,
+    fixed_time: str | None,
+    only: Sequence[str] = (),
 ) -> StageRun:
     """Runs the cycle job for one partition.
 
@@ -77,7 +86,9 @@ def run_cycle(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     job = defs.resolve_job_def("cycle")
-    selection = [asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only] if only else None
+    selection = (
+        [asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only] if only else None
+    )
     with _instance(warehouse) as instance:
         result = job.execute_in_process(
             run_config=config, partition_key=key, instance=instance, asset_selection=selection, raise_on_error=False

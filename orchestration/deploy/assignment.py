@@ -2,10 +2,11 @@
 
 The unit number of a person is the first 52 bits of sha256("<salt>/<user_id>") as a fraction of 2^52, so it is exact in a double. The
 arm is the one whose interval of cumulated planned shares holds that number. Reference vector: salt ``subject_lines/202602/1``, user
-``u1`` gives 0.6133 to four decimals (see the tests for the full one).
+``u1`` gives 0.663405186019806.
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,4 +48,4 @@ def bounds(arms: Sequence[Arm]) -> list[tuple[float, float]]:
     for arm in arms[:-1]:
         edges.append(edges[-1] + arm.share)
     edges.append(1.0)
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

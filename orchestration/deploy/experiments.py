@@ -42,7 +42,9 @@ def launch_cycle(
             arms = _approved_arms(connection, program, cycle, send)
             if set(arms) != set(program.segments):
                 continue
-            starts_at = dt.datetime.combine(first_day, dt.time(10)) + dt.timedelta(days=(send - 1) % 3, hours=4 * ((send - 1) // 3))
+            starts_at = dt.datetime.combine(first_day, dt.time(10)) + dt.timedelta(
+                days=(send - 1) % 3, hours=4 * ((send - 1) // 3)
+            )
             launches.append(_launch(connection, program, cycle, send, starts_at, arms, channel, now))
     return launches
 
@@ -84,12 +86,16 @@ def _launch(
 ) -> Launch:
     experiment_id = f"{program.program}-{cycle}-{send}"
     salt = f"{program.program}/{cycle}/{send}"
-    known = connection.execute("select count(*) from ledger.experiments where experiment_id = ?", [experiment_id]).fetchone()
+    known = connection.execute(
+        "select count(*) from ledger.experiments where experiment_id = ?", [experiment_id]
+    ).fetchone()
     is_new = known is None or known[0] == 0
     if is_new:
         with transaction(connection):
             _record(connection, program, cycle, send, experiment_id, salt, starts_at, arms, now)
-    people = connection.execute("select count(*) from ledger.assignments where experiment_id = ?", [experiment_id]).fetchone()
+    people = connection.execute(
+        "select count(*) from ledger.assignments where experiment_id = ?", [experiment_id]
+    ).fetchone()
     messages = 0 if program.dry_run else channel.deliver(connection, experiment_id)
     return Launch(experiment_id, starts_at, int(people[0]) if people else 0, messages, is_new)
 
@@ -110,7 +116,9 @@ def _record(
         "insert into ledger.experiments values (?, ?, ?, ?, ?, ?, true, ?)",
         [experiment_id, program.program, cycle, send, starts_at, salt, now],
     )
-    connection.execute("create or replace temp table arm_bounds (segment varchar, creative_id varchar, share double, low double, high double)")
+    connection.execute(
+        "create or replace temp table arm_bounds (segment varchar, creative_id varchar, share double, low double, high double)"
+    )
     for segment, members in arms.items():
         planned = [Arm(creative_id, role, share) for creative_id, role, share in members]
         rows = [(arm.creative_id, arm.role, arm.share * (1 - holdout)) for arm in planned]
@@ -169,4 +177,3 @@ def _record(
             "now": now,
         },
     )
-

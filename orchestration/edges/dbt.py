@@ -72,7 +72,9 @@ class DbtProject:
     def _newest(self) -> float:
         folders = ("models", "macros", "seeds", "tests")
         files = [file for folder in folders for file in (self.project / folder).rglob("*") if file.is_file()]
-        return max(file.stat().st_mtime for file in [*files, self.project / "dbt_project.yml", self.project / "profiles.yml"])
+        return max(
+            file.stat().st_mtime for file in [*files, self.project / "dbt_project.yml", self.project / "profiles.yml"]
+        )
 
     def build(
         self,
@@ -99,13 +101,21 @@ class DbtProject:
         args += ["--full-refresh"] if full_refresh else []
         result = self._invoke(args, warehouse, watch)
         results = [
-            NodeResult(run.node.unique_id, str(run.status), float(run.execution_time), str(run.message or ""), run.failures)
+            NodeResult(
+                run.node.unique_id, str(run.status), float(run.execution_time), str(run.message or ""), run.failures
+            )
             for run in getattr(result.result, "results", [])
         ]
         failed = [run for run in results if run.status in {"error", "fail", "runtime error"}]
         if failed:
-            named = "; ".join(f"{run.unique_id.split('.', 2)[2]}: {' '.join(run.message.split())[:600]}" for run in failed[:3])
-            raise Refusal(f"dbt {command}", f"{len(failed)} of {len(results)} nodes failed ({named})", "Mend the data or the model.")
+            named = "; ".join(
+                f"{run.unique_id.split('.', 2)[2]}: {' '.join(run.message.split())[:600]}" for run in failed[:3]
+            )
+            raise Refusal(
+                f"dbt {command}",
+                f"{len(failed)} of {len(results)} nodes failed ({named})",
+                "Mend the data or the model.",
+            )
         if not result.success:
             raise Refusal(f"dbt {command}", _reason(result), "Run `loop doctor`.")
         return results
@@ -117,7 +127,14 @@ class DbtProject:
             os.environ["LOOP_DATABASE"] = str(warehouse.path.resolve())
         os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         runner = dbtRunner(manifest=self._manifest, callbacks=[watch] if watch else [])
-        paths = ["--project-dir", str(self.project), "--profiles-dir", str(self.project), "--target-path", str(self.target)]
+        paths = [
+            "--project-dir",
+            str(self.project),
+            "--profiles-dir",
+            str(self.project),
+            "--target-path",
+            str(self.target),
+        ]
         with redirect_stdout(io.StringIO()):
             result = runner.invoke([*args, *paths, "--quiet", "--log-level-file", "none", "--no-use-colors"])
         _release()

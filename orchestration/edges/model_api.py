@@ -62,7 +62,8 @@ class ModelApi:
         if not model.name:
             raise Refusal("model", "has no name", "Name it in the program, or choose `generator: offline`.")
         if not api_key and model.base_url is None:
-            raise Refusal(f"model {model.name}", "no API key is set", "Set OPENAI_API_KEY, or choose `generator: offline`.")
+            remedy = "Set OPENAI_API_KEY, or choose `generator: offline`."
+            raise Refusal(f"model {model.name}", "no API key is set", remedy)
         self.name: str = model.name
         self.spent_usd = 0.0
         self._model, self._wait = model, wait
@@ -78,9 +79,9 @@ class ModelApi:
         *,
         purpose: str,
         prompt_hash: str,
-        schema_name: str,
         schema: Mapping[str, Any],
         most_tokens: int,
+        record: Callable[[ModelCall], None],
     ) -> Answer:
         """Asks once, and again only where that may help; never raises for anything a server does.
 
@@ -93,8 +94,8 @@ class ModelApi:
             record: Called once for each attempt, before its answer is used.
         """
         answer = Answer("failed", None, Usage(0, 0, 0.0), "no attempt was allowed")
+        dearest = self._cost((len(text.encode()) + len(json.dumps(dict(schema)))) // _BYTES_PER_TOKEN, most_tokens)
         for attempt in range(1, self._attempts + 1):
-            dearest = self._cost(len(text.encode()) // _BYTES_PER_TOKEN, most_tokens)
             if self.spent_usd + dearest > self._model.budget_usd_per_cycle:
                 spent = f"{self.spent_usd:.4f} of {self._model.budget_usd_per_cycle:.4f} USD are spent"
                 answer = Answer("failed", None, Usage(0, 0, 0.0), f"not sent: {spent}, the call may cost {dearest:.4f}")
@@ -113,13 +114,11 @@ class ModelApi:
         self, text: str, schema_name: str, schema: Mapping[str, Any], most_tokens: int, backoff: float
     ) -> tuple[Answer, float | None]:
         """One request: the answer, and the seconds to wait before another, or None when another would not help."""
-        settings = self._settings
-        limit = (
-            "max_completion_tokens" if settings.base_url is None else "max_tokens"
-        )  # compatible servers know the old name
+        # Compatible servers know the old name of the limit, newer models of OpenAI only the new one.
+        limit = "max_completion_tokens" if self._model.base_url is None else "max_tokens"
         body: dict[str, Any] = {limit: most_tokens}
-        if settings.temperature is not None:
-            body["temperature"] = settings.temperature
+        if self._model.temperature is not None:
+            body["temperature"] = self._model.temperature
         try:
             response = self._client.chat.completions.create(
                 model=self.name,

@@ -46,7 +46,9 @@ def publish(warehouse: Warehouse) -> Publication:
     link.unlink(missing_ok=True)
     link.symlink_to(Path("versions") / str(number), target_is_directory=True)
     os.replace(link, folder / "current")
-    for old in sorted((path for path in versions.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))[:-KEPT]:
+    for old in sorted((path for path in versions.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))[
+        :-KEPT
+    ]:
         shutil.rmtree(old, ignore_errors=True)
     return Publication(folder / "current", rows)
 

@@ -60,10 +60,14 @@ class Warehouse:
             except duckdb.IOException as error:
                 found = _LOCKED.search(str(error))
                 if not found:
-                    raise Refusal(str(self.path), _first_line(error), "Check the file, or choose another with --warehouse.") from error
+                    raise Refusal(
+                        str(self.path), _first_line(error), "Check the file, or choose another with --warehouse."
+                    ) from error
                 if time.monotonic() > deadline:
                     raise WarehouseLocked(
-                        str(self.path), f"process {found[1]} is writing to it", "Wait for it to end, or stop it, and try again."
+                        str(self.path),
+                        f"process {found[1]} is writing to it",
+                        "Wait for it to end, or stop it, and try again.",
                     ) from error
                 time.sleep(0.2)
             except OSError as error:
@@ -138,4 +142,3 @@ def _as_row(record: Any) -> dict[str, Any]:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-

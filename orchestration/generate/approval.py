@@ -26,7 +26,9 @@ def decide(warehouse: Warehouse, creative: str, decision: str, actor: str, reaso
     chosen = [row["creative_id"] for row in rows if creative != "all" or row["decisions"] == 0]
     if not chosen:
         reason_ = "none waits for a decision" if creative == "all" else "is not a creative of this warehouse"
-        raise Refusal(creative, reason_, "`loop run` writes creatives; Dagster's page of generate/creatives lists them.")
+        raise Refusal(
+            creative, reason_, "`loop run` writes creatives; Dagster's page of generate/creatives lists them."
+        )
     warehouse.append(
         {
             "ledger.approvals": [

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from orchestration.cadence import PARTITIONS, cycle_of_key
-from orchestration.generate.cycle import generate_cycle
 from orchestration.generate.choosing import generator_for
+from orchestration.generate.cycle import generate_cycle
 from orchestration.learn.briefs import write_briefs
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
@@ -27,12 +27,17 @@ def creatives(
         made = write_briefs(house, program, cycle, now)
         generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
         rows += generate_cycle(house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now)
-    table = "\n".join(f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |" for row in rows)
+    table = "\n".join(
+        f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |"
+        for row in rows
+    )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
             "waiting for approval": sum(row["decision"] == "waiting" for row in rows),
             "written by the fallback": sum(bool(row["is_fallback"]) for row in rows),
-            "creatives": dg.MetadataValue.md("| send | segment | role | text | approval |\n| --- | --- | --- | --- | --- |\n" + table),
+            "creatives": dg.MetadataValue.md(
+                "| send | segment | role | text | approval |\n| --- | --- | --- | --- | --- |\n" + table
+            ),
         }
     )

@@ -29,7 +29,9 @@ def generator_for(
     key = os.environ.get("OPENAI_API_KEY")
     if not key or not program.model.name:
         missing = "OPENAI_API_KEY is not set" if not key else "its model has no name"
-        raise Refusal(f"program {program.program}", f"asks for a model, but {missing}", "Set it, or choose `generator: offline`.")
+        raise Refusal(
+            f"program {program.program}", f"asks for a model, but {missing}", "Set it, or choose `generator: offline`."
+        )
     calls = 0
 
     def record(call: ModelCall) -> None:

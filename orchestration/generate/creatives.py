@@ -14,7 +14,7 @@ from orchestration.generate.generators import Generator
 from orchestration.learn.reading import Posterior
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
-from orchestration.records import Brief, CreativeRequest, Draft
+from orchestration.records import Brief, CreativeRequest, Draft, Usage
 
 EXPLORE_ARMS = 4
 
@@ -86,9 +86,6 @@ def _write_segment(
     avoid: frozenset[str],
 ) -> list[Draft]:
     """Writes the exploit arm first: its twins are asked to equal it but for one tag."""
-    request = lambda number, arm, twin: CreativeRequest(  # noqa: E731
-        program.program, cycle, segment, arm.role, number, arm.tags, twin
-    )
     drafts: dict[int, Draft] = {0: baseline_draft(program, cycle, segment)}
     blind = Brief(program.program, cycle, segment, known=(), doubtful=(), open=())
     groups = {
@@ -100,7 +97,10 @@ def _write_segment(
         if not numbers:
             continue
         twin = drafts[groups["exploit"][0]].text if role == "explore" else None
-        requests = [request(number, arms[number], twin) for number in numbers]
+        requests = [
+            CreativeRequest(program.program, cycle, segment, arms[number].role, number, arms[number].tags, twin)
+            for number in numbers
+        ]
         known = blind if role == "control" else brief
         taken = avoid | {draft.text for draft in drafts.values()}
         answers = generator.write(requests, known, voice=program.voice, avoid=frozenset(taken))
@@ -116,8 +116,6 @@ def _write_segment(
 
 def baseline_draft(program: Program, cycle: int, segment: str) -> Draft:
     """The fixed text as a draft, so that it is remembered like any other creative."""
-    from orchestration.records import Usage
-
     request = CreativeRequest(program.program, cycle, segment, "baseline", 0, frozenset())
     return Draft(request, program.baseline, frozenset(), "program", None, None, None, None, Usage(None, None, None))
 

@@ -29,7 +29,12 @@ def generate_cycle(
     """
     known = {"program": program.program, "cycle": cycle}
     if not warehouse.rows("select 1 from ledger.plans where program = $program and cycle = $cycle limit 1", known):
-        used = [row["text"] for row in warehouse.rows("select distinct text from ledger.creatives where program = $program", {"program": program.program})]
+        used = [
+            row["text"]
+            for row in warehouse.rows(
+                "select distinct text from ledger.creatives where program = $program", {"program": program.program}
+            )
+        ]
         posteriors = posteriors_as_of(warehouse, program.program, program.objective.name, cycle)
         written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed)
         _record(warehouse, program, cycle, briefs, written, taxonomy, now)
@@ -81,7 +86,9 @@ def _record(
             "creative_id": creative.creative_id,
             "decision": "approved",
             "actor": "policy",
-            "reason": "the program approves automatically" if program.approval == "automatic" else "the baseline is the program's own text",
+            "reason": "the program approves automatically"
+            if program.approval == "automatic"
+            else "the baseline is the program's own text",
             "recorded_at": now,
         }
         for creative in written

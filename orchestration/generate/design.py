@@ -49,9 +49,7 @@ def plan_arms(
     exploit_share = 1 - settings.baseline_share - settings.explore_share - settings.control_share
     arms = [PlannedArm("baseline", frozenset(), settings.baseline_share)]
     arms += [PlannedArm("exploit", tags, exploit_share / len(drawn)) for tags in drawn]
-    arms += [
-        PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus
-    ]
+    arms += [PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus]
     if settings.control_share:
         uninformed = frozenset(tag for tag in program.tags if rng.random() < CONTROL_TAG_SHARE)
         arms.append(PlannedArm("control", uninformed, settings.control_share))

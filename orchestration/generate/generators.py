@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from orchestration.errors import Refusal
-from orchestration.generate.grammar import Grammar
+from orchestration.generate.grammar import grammar_of
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.records import Brief, CreativeRequest, Draft, Usage
 
@@ -44,8 +44,8 @@ class OfflineGenerator:
     name = "offline"
 
     def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int) -> None:
-        self._grammar = Grammar(taxonomy, steerable)
         self._steerable = frozenset(steerable)
+        self._grammar = grammar_of(taxonomy, self._steerable)
         self._seed = seed
 
     def write(

@@ -91,33 +91,45 @@ class Grammar:
             tags: Steerable tags the line has; every other steerable tag is absent.
             order: Source of the order; the same state gives the same lines.
         """
-        queues = [self._exact(self._dressed(opening, tags, order), tags) for opening in self._fitting(tags, order)]
-        while queues:
-            still_open = []
-            for queue in queues:
-                line = next(queue, None)
+        waiting: list[Iterator[str]] = []
+        for opening in self._fitting(tags, order):
+            dressed = self._exact(self._dressed(opening, tags, order), tags)
+            line = next(dressed, None)
+            if line is not None:
+                yield line
+                waiting.append(dressed)
+        while waiting:
+            again = []
+            for dressed in waiting:
+                line = next(dressed, None)
                 if line is not None:
                     yield line
-                    still_open.append(queue)
-            queues = still_open
+                    again.append(dressed)
+            waiting = again
 
     def nearest(self, tags: frozenset[str], twin: str, order: np.random.Generator) -> Iterator[str]:
-        """Lines with exactly these tags, the most like ``twin`` first; ties are broken by ``order``; lines may repeat."""
-        near = sorted(self._fitting(tags, order), key=lambda opening: -_shared(opening.text, twin))[
-            :_OPENINGS_NEAR_A_TWIN
-        ]
-        lines = [line for opening in near for line in self._dressed(opening, tags, order)]
-        lines.sort(key=lambda line: -_shared(line, twin))
-        close = sorted(
-            lines[:_LINES_NEAR_A_TWIN], key=lambda line: -SequenceMatcher(None, line, twin, autojunk=False).ratio()
-        )
-        yield from self._exact([*close, *lines[_LINES_NEAR_A_TWIN:]], tags)
+        """Lines with exactly these tags, the most like ``twin`` first; ties are broken by ``order``, lines may repeat."""
+        openings = sorted(self._fitting(tags, order), key=lambda opening: -_shared(opening.text, twin))
+        near: list[str] = []
+        tried = 0
+        for opening in openings:
+            lines = [line for line in self._dressed(opening, tags, order) if SHORTEST <= len(line) <= LONGEST]
+            near += lines
+            tried += bool(lines)
+            if tried == _OPENINGS_NEAR_A_TWIN:
+                break
+        near.sort(key=lambda line: -_shared(line, twin))
+        close = near[:_LINES_NEAR_A_TWIN]
+        close.sort(key=lambda line: -SequenceMatcher(None, line, twin, autojunk=False).ratio())
+        yield from self._exact([*close, *near[_LINES_NEAR_A_TWIN:]], tags)
         yield from self.lines(tags, order)
 
     def _fitting(self, tags: frozenset[str], order: np.random.Generator) -> list[_Opening]:
         """Openings that an offer and an emoji can complete to exactly ``tags``, shuffled."""
         said = tags - {"emoji"}
-        groups = [group for group in self._openings if group == said or (group < said and said - group in self._offers)]
+        groups = [
+            group for group in self._openings if group <= said and (group == said or said - group in self._offers)
+        ]
         openings = [opening for group in groups for opening in self._openings[group]]
         return [openings[number] for number in order.permutation(len(openings))]
 
@@ -141,6 +153,12 @@ class Grammar:
 
     def _tags(self, text: str) -> frozenset[str]:
         return self._taxonomy.extract(text) & self._steerable
+
+
+@lru_cache(maxsize=8)
+def grammar_of(taxonomy: Taxonomy, steerable: frozenset[str]) -> Grammar:
+    """The grammar that ships with the package; filing its lines takes half a second, so each process does it once."""
+    return Grammar(taxonomy, steerable)
 
 
 def expand(template: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from orchestration.edges.model_api import ModelApi
 from orchestration.edges.prompts import Prompt
 from orchestration.generate.generators import Generator
+from orchestration.generate.grammar import LONGEST
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Model
 from orchestration.records import Brief, CreativeRequest, Draft, ModelCall, Usage
@@ -28,7 +29,7 @@ SCHEMA: Final[dict[str, Any]] = {
     "required": ["lines"],
     "additionalProperties": False,
 }
-SHORTEST, LONGEST = 10, 78
+SHORTEST = 10
 _TOKENS_PER_LINE, _TOKENS_AROUND = 80, 200
 _ROUNDS = 2
 
@@ -66,7 +67,7 @@ class OpenAIGenerator:
 
     name = "openai"
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         api: ModelApi,
         model: Model,
@@ -79,7 +80,9 @@ class OpenAIGenerator:
         self._api, self._model_name, self._taxonomy, self._steerable = api, model.name, taxonomy, steerable
         self._fallback, self._record, self._prompt = fallback, record, prompt or Prompt.load("subject_line")
 
-    def write(self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]) -> list[Draft]:
+    def write(
+        self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]
+    ) -> list[Draft]:
         """Writes one draft for each request, in their order.
 
         Raises:
@@ -95,7 +98,8 @@ class OpenAIGenerator:
                 break
         left = [slot for slot in range(len(requests)) if slot not in drafts]
         taken = avoid | {draft.text for draft in drafts.values()}
-        stand_ins = self._fallback.write([requests[slot] for slot in left], brief, voice=voice, avoid=taken) if left else []
+        remaining = [requests[slot] for slot in left]
+        stand_ins = self._fallback.write(remaining, brief, voice=voice, avoid=taken) if left else []
         drafts |= {slot: replace(draft, is_fallback=True) for slot, draft in zip(left, stand_ins, strict=True)}
         return [drafts[slot] for slot in range(len(requests))]
 

@@ -76,7 +76,11 @@ def backtest(
         progress("reading tags from the texts")
         tag_texts(warehouse, taxonomy, clock.now())
         progress("weighing the evidence")
-        nodes = dbt.build(warehouse, select=("+learnings", "+experiment_health"), exclude=("resource_type:test", "resource_type:unit_test"))
+        nodes = dbt.build(
+            warehouse,
+            select=("+learnings", "+experiment_health"),
+            exclude=("resource_type:test", "resource_type:unit_test"),
+        )
         progress("writing the learnings")
         for query, name in ((LEARNINGS, "learnings"), (HEALTH, "experiment_health")):
             _write(warehouse, query, out / f"{name}.parquet")

@@ -29,8 +29,14 @@ def brief_for(
         raise Refusal("brief", f"learnings of {len(cycles)} cycles were mixed", "Pass the rows of a single cycle.")
     relevant = [learning for learning in learnings if learning.tag in set(steerable)]
     own = {learning.tag: learning for learning in relevant if learning.segment == "all"}
-    own |= {learning.tag: learning for learning in relevant if learning.segment == segment and learning.status != "candidate"}
-    known = sorted((row for row in own.values() if row.status == "active"), key=lambda row: (-row.expected_value, row.tag))
+    own |= {
+        learning.tag: learning
+        for learning in relevant
+        if learning.segment == segment and learning.status != "candidate"
+    }
+    known = sorted(
+        (row for row in own.values() if row.status == "active"), key=lambda row: (-row.expected_value, row.tag)
+    )
     doubtful = sorted((row for row in own.values() if row.status in {"contested", "retired"}), key=lambda row: row.tag)
     settled = {row.tag for row in known}
     return Brief(

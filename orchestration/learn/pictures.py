@@ -17,15 +17,20 @@ def forest_plot(learnings: Sequence[Learning], title: str) -> str:
     """
     from matplotlib.figure import Figure
 
-    shown = [row for row in learnings if row.effect is not None and row.ci_low is not None and row.ci_high is not None]
-    shown = sorted(shown, key=lambda row: (row.segment != "all", row.segment, row.effect))[:40]
+    shown = [
+        (row, row.ci_low, row.effect, row.ci_high)
+        for row in sorted(learnings, key=lambda row: (row.segment != "all", row.segment, row.effect or 0.0))
+        if row.effect is not None and row.ci_low is not None and row.ci_high is not None
+    ][:40]
     figure = Figure(figsize=(7, 1.2 + 0.28 * max(len(shown), 1)))
     axes = figure.subplots()
-    for height, row in enumerate(shown):
+    for height, (row, low, effect, high) in enumerate(shown):
         colour = COLOURS[row.status]
-        axes.plot([row.ci_low, row.ci_high], [height, height], color=colour, linewidth=2)
-        axes.plot([row.effect], [height], "o", color=colour)
-    axes.set_yticks(range(len(shown)), [f"{row.tag} ({row.segment}, {row.status})" for row in shown], fontsize=8)
+        axes.plot([low, high], [height, height], color=colour, linewidth=2)
+        axes.plot([effect], [height], "o", color=colour)
+    axes.set_yticks(
+        range(len(shown)), [f"{row.tag} ({row.segment}, {row.status})" for row, _, _, _ in shown], fontsize=8
+    )
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.set_xlim(-1, 1)
     axes.set_xlabel("effect on the log rate")

@@ -1,5 +1,6 @@
 """Reads what the marts say, as records; computes nothing."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,4 +51,4 @@ def posteriors_as_of(warehouse: Warehouse, program: str, metric: str, cycle: int
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if isinstance(value, float) and value != value else value for name, value in row.items()}
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}

@@ -11,12 +11,20 @@ from orchestration.learn.briefing import percent
 
 def backtest_table(summary: Sequence[dict[str, Any]]) -> Table:
     """One row per claim that was ever active."""
-    title = f"{len(summary)} claims were proved at some look" if summary else "Nothing was proved: no learning at any look"
+    title = (
+        f"{len(summary)} claims were proved at some look" if summary else "Nothing was proved: no learning at any look"
+    )
     table = Table(title=title, title_justify="left")
     for column in ("program", "metric", "segment", "tag", "first proved", "now", "effect", "between", "experiments"):
-        table.add_column(column, justify="right" if column in {"effect", "between", "experiments", "first proved"} else "left")
+        table.add_column(
+            column, justify="right" if column in {"effect", "between", "experiments", "first proved"} else "left"
+        )
     for row in summary:
-        interval = "" if _missing(row["ci_low"]) or _missing(row["ci_high"]) else f"{percent(row['ci_low'])} and {percent(row['ci_high'])}"
+        interval = (
+            ""
+            if _missing(row["ci_low"]) or _missing(row["ci_high"])
+            else f"{percent(row['ci_low'])} and {percent(row['ci_high'])}"
+        )
         table.add_row(
             row["program"],
             row["metric"],

@@ -29,7 +29,8 @@ def tag_texts(warehouse: Warehouse, taxonomy: Taxonomy, now: dt.datetime) -> int
         with transaction(connection):
             connection.register("read", read)
             connection.execute(
-                "insert into raw.text_tags select text, cast(tags as varchar[]), ?, ? from read", [taxonomy.version, now]
+                "insert into raw.text_tags select text, cast(tags as varchar[]), ?, ? from read",
+                [taxonomy.version, now],
             )
             connection.unregister("read")
     return len(texts)

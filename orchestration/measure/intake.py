@@ -42,7 +42,7 @@ class ImportReport:
     already_imported: bool
 
 
-class Early(Exception):  # noqa: N818  # a turn of events, not an error
+class Early(Exception):  # a turn of events, not an error
     """The file holds rows received at or after the instant up to which it was to be taken; nothing was stored."""
 
 

@@ -165,7 +165,7 @@ def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
         lines = f"select row_number() over () as __row, line from read_csv({_place(path)}, {_LINES})"
     connection.execute(
         f"""create or replace temp table json_lines as
-        select *, coalesce(json_valid(line) and json_type(line) = 'OBJECT', false) as is_object from ({lines})
+        select *, case when json_valid(line) then json_type(line) = 'OBJECT' else false end as is_object from ({lines})
         where trim(line) <> ''"""
     )
     found = connection.execute(

@@ -165,7 +165,9 @@ def read_program(path: Path) -> Program:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refusal(str(path), f"{field}: {first['msg']}", "Mend the field; see the README, section Programs.") from error
+        raise Refusal(
+            str(path), f"{field}: {first['msg']}", "Mend the field; see the README, section Programs."
+        ) from error
 
 
 def read_programs(folder: Path) -> list[Program]:

@@ -167,7 +167,9 @@ def discard(folder: Path) -> None:
         Refusal: if the folder holds a warehouse without a simulated world.
     """
     if (folder / "loop.duckdb").exists() and not (folder / "world").exists():
-        raise Refusal(str(folder), "holds a warehouse that is not a simulated world", "Remove it by hand if you mean it.")
+        raise Refusal(
+            str(folder), "holds a warehouse that is not a simulated world", "Remove it by hand if you mean it."
+        )
     for name in ("world", "inbox", "outbox", "published", "dagster"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for file in folder.glob("loop.duckdb*"):

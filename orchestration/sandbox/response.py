@@ -77,6 +77,6 @@ class Response:
 
 
 def _taxonomy() -> Extract:
-    from orchestration.learn.taxonomy import Taxonomy  # noqa: PLC0415  # only worlds without their own extractor need it
+    from orchestration.learn.taxonomy import Taxonomy  # only worlds without their own extractor need it
 
     return Taxonomy.load().extract

@@ -31,7 +31,16 @@ def print_summary(console: Console, demo: Demo) -> None:
             console.print(f"- {row.tag}: {row.reason}", markup=False)
     console.rule("What it earned")
     table = Table()
-    for column in ("cycle", "sent", "baseline", "uplift", "of the best given these creatives", "of the best possible", "learnings", "false"):
+    for column in (
+        "cycle",
+        "sent",
+        "baseline",
+        "uplift",
+        "of the best given these creatives",
+        "of the best possible",
+        "learnings",
+        "false",
+    ):
         table.add_column(column, justify="right")
     for cycle in demo.cycles:
         table.add_row(
@@ -45,14 +54,22 @@ def print_summary(console: Console, demo: Demo) -> None:
             str(cycle.learnings_false),
         )
     console.print(table)
-    console.print(f"{demo.messages:,} messages. Rates are the simulated world's own truth; the loop never saw them. What it measured itself:")
-    for row in demo.value:
-        other = "the baseline text" if row["against"] == "baseline" else "creatives written without the learnings"
-        verdict = "proved" if row["difference_low"] > 0 else "worse, proved" if row["difference_high"] < 0 else "not proved yet"
-        lift = percent_of(row["lift"])
+    console.print(
+        f"{demo.messages:,} messages. Rates are the simulated world's own truth; the loop never saw them. What it measured itself:"
+    )
+    for contrast in demo.value:
+        other = "the baseline text" if contrast["against"] == "baseline" else "creatives written without the learnings"
+        verdict = (
+            "proved"
+            if contrast["difference_low"] > 0
+            else "worse, proved"
+            if contrast["difference_high"] < 0
+            else "not proved yet"
+        )
+        lift = percent_of(contrast["lift"])
         console.print(
-            f"- With the learnings against {other}: {lift} ({row['difference']:+.4f} clicks a person, "
-            f"between {row['difference_low']:+.4f} and {row['difference_high']:+.4f} at every look: {verdict})"
+            f"- With the learnings against {other}: {lift} ({contrast['difference']:+.4f} clicks a person, "
+            f"between {contrast['difference_low']:+.4f} and {contrast['difference_high']:+.4f} at every look: {verdict})"
         )
 
 

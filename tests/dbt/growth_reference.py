@@ -1,4 +1,4 @@
-"""Growth metrics from what people really did, person by person; written from the definitions, shares nothing with the SQL."""
+"""Growth metrics from what people really did, counted person by person; shares nothing with the SQL."""
 
 import datetime as dt
 from collections.abc import Sequence

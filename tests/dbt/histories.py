@@ -149,7 +149,7 @@ def _tell(wire: _Wire, rng: np.random.Generator, user: str, since: dt.datetime, 
 
 
 def _machines(wire: _Wire, rng: np.random.Generator, user: str, at: dt.datetime) -> dt.datetime | None:
-    """Mail that the person never saw; returns when a click looks like the person's, because its delivery was not heard of."""
+    """Mail the person never saw; returns when a click passes for the person's, its delivery not being known."""
     send = {"user_id": user, "channel": "email", "send_id": f"{user}-{at.isoformat()}"}
     scanner = json.dumps({"userAgent": "LinkSentry/2.3 (mail security scanner)"})
     delivered = at + dt.timedelta(days=1)

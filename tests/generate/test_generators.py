@@ -44,21 +44,21 @@ def test_every_combination_has_exactly_its_tags_and_a_natural_length() -> None:
 
 @pytest.mark.parametrize("tags", SUBSETS, ids=lambda tags: "+".join(sorted(tags)) or "none")
 def test_every_combination_can_be_said_in_many_ways(tags: frozenset[str]) -> None:
-    assert len(set(islice(GRAMMAR.lines(tags, np.random.default_rng(0)), 100))) == 100
+    assert len(set(islice(GRAMMAR.lines(tags, np.random.default_rng(0)), 40))) == 40
 
 
 def test_the_same_seed_says_the_same_and_another_does_not() -> None:
-    requests = slots(SUBSETS[:40])
+    requests = slots(SUBSETS[::8])
     assert texts(requests, seed=7) == texts(requests, seed=7)
     assert texts(requests, seed=7) != texts(requests, seed=8)
 
 
 def test_a_text_does_not_depend_on_its_neighbours() -> None:
-    requests = slots(SUBSETS[:40])
+    requests = slots(SUBSETS[::8])
     assert texts(requests[::-1]) == texts(requests)[::-1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from(SUBSETS), st.integers(1, 12))
 def test_nothing_is_said_twice(tags: frozenset[str], times: int) -> None:
     first = texts(slots([tags] * times))
@@ -66,7 +66,7 @@ def test_nothing_is_said_twice(tags: frozenset[str], times: int) -> None:
     assert len({*first, *second}) == 2 * times
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(SUBSETS), st.sampled_from(STEERABLE), st.integers(0, 10**6))
 def test_a_twin_has_the_asked_tags_and_keeps_the_goods(tags: frozenset[str], differing: str, seed: int) -> None:
     original = next(GRAMMAR.lines(tags, np.random.default_rng(seed)))

@@ -17,7 +17,7 @@ from orchestration.errors import Refusal
 from orchestration.measure.imports import ImportReport, import_file
 from orchestration.measure.mapping import Mapping
 
-NOW = FixedClock(dt.datetime(2026, 11, 20, 12))
+NOW = FixedClock(dt.datetime.fromisoformat("2026-11-20T12:00"))
 ROW = {
     "program": "p", "cycle": "1", "experiment_id": "e", "creative_id": "a", "segment": "s", "metric": "m", "n": "10", "sum_y": "2",
 }  # fmt: skip
@@ -39,17 +39,23 @@ def results(warehouse: Warehouse, columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in warehouse.rows(f"select {columns} from raw.results order by all")]
 
 
-numbers = st.sampled_from(["", "nan", "inf", "x", "-1", "0", "1", "2", "2.5", "10", "4e2"])
-keys = st.sampled_from(["", " ", "NaN", "k", "l"])
+bad_numbers = ["", "nan", "inf", "x", "-1", "0"]
+numbers = st.sampled_from(["1", "2", "2.5", "10", "4e2"]) | st.sampled_from(
+    ["1", "2", "2.5", "10", "4e2", *bad_numbers]
+)
+keys = st.sampled_from(["k", "l", "m", "o"]) | st.sampled_from(["k", "", " ", "NaN"])
+cycles = st.sampled_from(["1", "2", "2026-11-20", "2026-W47"]) | st.sampled_from(
+    ["1", "", "2026-11-21", "2026-W60", "x"]
+)
+shares = st.sampled_from(["", "0.25", "1"]) | st.sampled_from(["", "0", "1.5", "nan", "x"])
 increments = st.fixed_dictionaries({
-    "program": st.just("p"), "cycle": st.sampled_from(["", "1", "2", "2026-11-20", "2026-11-21", "2026-W47", "2026-W60", "x"]),
-    "experiment_id": keys, "creative_id": keys, "segment": st.just("all"), "metric": st.just("m"), "n": numbers, "sum_y": numbers,
-    "sum_y2": numbers, "planned_share": st.sampled_from(["", "0", "0.25", "1", "1.5", "nan", "x"]),
+    "program": st.just("p"), "cycle": cycles, "experiment_id": keys, "creative_id": keys, "segment": st.just("all"),
+    "metric": st.just("m"), "n": numbers, "sum_y": numbers, "sum_y2": st.just("") | numbers, "planned_share": shares,
 })  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(increments, min_size=1, max_size=40))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(rows=st.lists(increments, min_size=20, max_size=100))
 def test_rows_are_judged_as_by_the_oracle(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("oracle")
     good = {"program": "p", "cycle": "3", "experiment_id": "fine", "creative_id": "k", "segment": "all", "metric": "m",
@@ -139,7 +145,7 @@ def test_without_shares_none_are_invented(warehouse: Warehouse, tmp_path: Path) 
 
 
 @given(weights=st.lists(st.floats(0.01, 1), min_size=1, max_size=5))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_shares_sum_to_one_within_experiment_and_segment(
     weights: list[float], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -170,26 +176,24 @@ def test_dates_become_weeks_where_the_cadence_is_weekly(warehouse: Warehouse, tm
     assert results(warehouse, "cycle") == [(202501,)]
 
 
-@pytest.mark.parametrize(
-    ("told", "read"),
-    [
-        ('["question","number"]', ["question", "number"]),
-        ("question; number", ["question", "number"]),
-        ("[question, number]", ["question", "number"]),
-        ("question", ["question"]),
-        ("[]", []),
-        ("", None),
-    ],
-)
-def test_tags_may_be_written_in_several_ways(
-    told: str, read: list[str] | None, warehouse: Warehouse, tmp_path: Path
-) -> None:
-    taken(warehouse, tmp_path / "x.csv", [ROW | {"tags": told}])
-    assert results(warehouse, "tags") == [(read,)]
+def test_tags_may_be_written_in_several_ways(warehouse: Warehouse, tmp_path: Path) -> None:
+    forms = {
+        '["question","number"]': ["question", "number"],
+        "question; number": ["question", "number"],
+        "[question, number]": ["question", "number"],
+        "question": ["question"],
+        "[]": [],
+        "": None,
+    }
+    taken(warehouse, tmp_path / "x.csv", [ROW | {"tags": told, "cycle": str(at)} for at, told in enumerate(forms)])
+    assert results(warehouse, "cycle, tags") == list(enumerate(forms.values()))
 
 
 def test_truth_that_is_none_is_quarantined_with_the_row(warehouse: Warehouse, tmp_path: Path) -> None:
-    rows = [ROW | {"is_baseline": "true", "randomised": ""}, ROW | {"cycle": "2", "is_baseline": "perhaps", "randomised": ""}]
+    rows = [
+        ROW | {"is_baseline": "true", "randomised": ""},
+        ROW | {"cycle": "2", "is_baseline": "perhaps", "randomised": ""},
+    ]
     taken(warehouse, tmp_path / "x.csv", rows)
     assert results(warehouse, "is_baseline, is_randomised") == [(True, True)]
     found = warehouse.rows("select row_number, reason, payload from raw.quarantine")

@@ -21,7 +21,7 @@ past as (
         results.program,
         results.experiment_id,
         results.creative_id,
-        any_value(coalesce(results.tags, text_tags.tags)) as tags
+        max(coalesce(results.tags, text_tags.tags)) as tags
     from {{ ref('stg_imports__results') }} as results
     left join {{ ref('stg_imports__text_tags') }} as text_tags on results.text = text_tags.text
     group by results.program, results.experiment_id, results.creative_id

@@ -24,6 +24,51 @@ by_cycle as (
         {{ exact_sum('sum_y_exposed') }} as sum_y_exposed
     from statistics
     group by program, metric, experiment_id, segment, creative_id, cycle
+),
+
+arms as (
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        creative_id,
+        min(cycle) as first_cycle
+    from by_cycle
+    group by program, metric, experiment_id, segment, creative_id
+),
+
+looks as (
+    select distinct program, metric, experiment_id, cycle from by_cycle
+),
+
+-- An arm that gained nobody at a look of its experiment still has a total there: whom it is compared with may have gained some.
+every_look as (
+    select
+        arms.program,
+        arms.metric,
+        arms.experiment_id,
+        arms.segment,
+        arms.creative_id,
+        looks.cycle,
+        {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
+        by_cycle.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from arms
+    inner join looks
+        on
+            arms.program = looks.program
+            and arms.metric = looks.metric
+            and arms.experiment_id = looks.experiment_id
+            and arms.first_cycle <= looks.cycle
+    left join by_cycle
+        on
+            arms.program = by_cycle.program
+            and arms.metric = by_cycle.metric
+            and arms.experiment_id = by_cycle.experiment_id
+            and arms.segment = by_cycle.segment
+            and arms.creative_id = by_cycle.creative_id
+            and looks.cycle = by_cycle.cycle
 )
 
 select
@@ -36,7 +81,7 @@ select
     {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
     cast(sum({{ name }}) over so_far as double) as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
-from by_cycle
+from every_look
 window so_far as (
     partition by program, metric, experiment_id, segment, creative_id
     order by cycle

@@ -41,13 +41,19 @@ united as (
     select * from past
 ),
 
--- Planned shares that a past experiment does not tell are equal ones.
+-- Planned shares that a past experiment does not tell are equal ones; told in other units (percent, weights), they are made to sum to 1.
+-- Where a file calls several arms the baseline, one is.
 shared as (
     select
         *,
-        count(planned_share) over (partition by program, experiment_id, segment) as shares_told,
-        count(*) over (partition by program, experiment_id, segment) as arms
+        count(case when planned_share > 0 then 1 end) over comparison as shares_told,
+        cast({{ exact_sum('planned_share') }} over comparison as double) as shares_total,
+        count(*) over comparison as arms,
+        row_number() over (
+            partition by program, experiment_id, segment order by cast(is_baseline as integer) desc, creative_id
+        ) as baseline_rank
     from united
+    window comparison as (partition by program, experiment_id, segment)
 )
 
 select
@@ -56,8 +62,12 @@ select
     segment,
     creative_id,
     role,
-    case when shares_told = arms then planned_share else 1.0 / arms end as planned_share,
-    is_baseline,
+    case
+        when shares_told < arms then 1.0 / arms
+        when abs(shares_total - 1) > 1e-6 then planned_share / shares_total
+        else planned_share
+    end as planned_share,
+    is_baseline and baseline_rank = 1 as is_baseline,
     is_randomised,
     tags_by_design,
     text,

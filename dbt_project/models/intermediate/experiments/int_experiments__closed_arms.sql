@@ -62,6 +62,14 @@ believed as (
     group by closings.program, closings.metric, closings.experiment_id
 ),
 
+-- A metric is 0/1 when no arm says otherwise: an arm without any outcome looks like one in every metric.
+described as (
+    select
+        *,
+        bool_and(sum_y2 = sum_y) over (partition by program, metric, experiment_id, segment) as is_binary
+    from totals
+),
+
 measured as (
     select
         totals.program,
@@ -72,14 +80,14 @@ measured as (
         totals.entered_in_cycle,
         totals.n,
         totals.sum_y,
-        {{ log_rate('totals.n', 'totals.sum_y', 'totals.sum_y2 = totals.sum_y') }} as log_rate,
-        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'totals.sum_y2 = totals.sum_y') }} as sampling_variance,
+        {{ log_rate('totals.n', 'totals.sum_y', 'totals.is_binary') }} as log_rate,
+        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'totals.is_binary') }} as sampling_variance,
         arms.text_id,
         arms.is_baseline,
         arms.is_randomised,
         arms.tags_by_design,
         policy.min_conversions_per_arm
-    from totals
+    from described as totals
     inner join arms
         on
             totals.program = arms.program
@@ -113,7 +121,8 @@ select
     {{ key_of(['program', 'metric', 'experiment_id', 'segment']) }} as comparison_key,
     {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key
 from measured
-where sampling_variance > 0 and log_rate is not null
+-- Below the floor an outcome does not vary but for rounding, and squared weights would leave the range of exact sums.
+where sampling_variance > 1e-12 and log_rate is not null
 qualify
     count(*) over (partition by program, metric, experiment_id, segment) >= 2
     and sum(sum_y) over (partition by program, metric, experiment_id, segment)

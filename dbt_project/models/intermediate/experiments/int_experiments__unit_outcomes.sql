@@ -19,9 +19,12 @@ metrics as (
 ),
 
 cycles as (
-    select * from {{ ref('stg_ledger__cycles') }}
+    select looks.*
+    from {{ ref('stg_ledger__cycles') }} as looks
     {% if is_incremental() %}
-        where as_of > (select coalesce(max(counted_as_of), timestamp '1970-01-01') from {{ this }})
+        left join (select program, max(counted_as_of) as as_of from {{ this }} group by program) as counted
+            on looks.program = counted.program
+        where counted.as_of is null or looks.as_of > counted.as_of
     {% endif %}
 ),
 
@@ -101,9 +104,13 @@ before as (
 ),
 
 exposures as (
-    select distinct experiment_id, user_id
+    select
+        experiment_id,
+        user_id,
+        min(ingested_at) as known_at
     from events
     where event_name = 'Email Delivered' and experiment_id is not null
+    group by experiment_id, user_id
 )
 
 select
@@ -130,4 +137,8 @@ left join outcomes
     on due.experiment_id = outcomes.experiment_id and due.user_id = outcomes.user_id and due.metric = outcomes.metric
 left join before
     on due.experiment_id = before.experiment_id and due.user_id = before.user_id and due.metric = before.metric
-left join exposures on due.experiment_id = exposures.experiment_id and due.user_id = exposures.user_id
+left join exposures
+    on
+        due.experiment_id = exposures.experiment_id
+        and due.user_id = exposures.user_id
+        and exposures.known_at <= due.counted_as_of

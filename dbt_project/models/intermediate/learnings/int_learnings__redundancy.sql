@@ -122,7 +122,7 @@ pairs as (
             and this.metric = other.metric
             and this.cycle = other.cycle
             and this.tag <> other.tag
-            and other.log_e_value > this.log_e_value
+            and (other.log_e_value > this.log_e_value or (other.log_e_value = this.log_e_value and other.tag < this.tag))
     where this.is_supported and other.is_supported
 ),
 
@@ -148,18 +148,27 @@ leaks as (
     group by
         pairs.program, pairs.metric, pairs.tag, pairs.cycle, pairs.other_tag, pairs.mean_contrast, pairs.other_contrast,
         pairs.other_log_e_value, pairs.experiments
+),
+
+explained as (
+    select
+        leaks.*,
+        row_number() over (
+            partition by leaks.program, leaks.metric, leaks.tag, leaks.cycle order by leaks.other_log_e_value desc, leaks.other_tag
+        ) as explanation_rank
+    from leaks
+    inner join policy on leaks.program = policy.program
+    where
+        abs(leaks.overlap) >= policy.redundant_overlap
+        and abs(leaks.mean_contrast - leaks.overlap * leaks.other_contrast)
+        < policy.redundant_remainder * abs(leaks.mean_contrast)
 )
 
 select
-    leaks.program,
-    leaks.metric,
-    leaks.tag,
-    leaks.cycle,
-    max_by(leaks.other_tag, leaks.other_log_e_value) as explained_by
-from leaks
-inner join policy on leaks.program = policy.program
-where
-    abs(leaks.overlap) >= policy.redundant_overlap
-    and abs(leaks.mean_contrast - leaks.overlap * leaks.other_contrast)
-    < policy.redundant_remainder * abs(leaks.mean_contrast)
-group by leaks.program, leaks.metric, leaks.tag, leaks.cycle
+    program,
+    metric,
+    tag,
+    cycle,
+    other_tag as explained_by
+from explained
+where explanation_rank = 1

@@ -183,10 +183,11 @@ described as (
 sharing as (
     select
         program,
+        metric,
         experiment_id,
         cast(count(*) as double) / count(distinct creative_id) as segments_per_creative
-    from (select distinct program, experiment_id, segment, creative_id from arms)
-    group by program, experiment_id
+    from arms
+    group by program, metric, experiment_id
 ),
 
 pooled as (
@@ -207,7 +208,11 @@ pooled as (
         min(cast(described.is_randomised as integer)) = 1 as is_randomised,
         max(cast(described.tags_by_design as integer)) = 1 as tags_by_design
     from described
-    inner join sharing on described.program = sharing.program and described.experiment_id = sharing.experiment_id
+    inner join sharing
+        on
+            described.program = sharing.program
+            and described.metric = sharing.metric
+            and described.experiment_id = sharing.experiment_id
     group by described.program, described.metric, described.experiment_id, described.tag
 ),
 

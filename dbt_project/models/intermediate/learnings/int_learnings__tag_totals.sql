@@ -35,8 +35,8 @@ by_cycle as (
         {{ exact_sum('case when contrasts.is_randomised then 1 / contrasts.contrast_error else 0 end') }} as precision_root,
         {{ exact_sum('case when contrasts.is_randomised then 1 / power(contrasts.contrast_error, 2) else 0 end') }} as weight,
         {{ exact_sum('case when contrasts.is_randomised then 1 / power(contrasts.contrast_error, 4) else 0 end') }} as squared_weight,
-        {{ exact_sum('contrasts.standardised_contrast * power(2, cycles.cycle_number / policy.half_life_cycles)') }} as recent_total,
-        {{ exact_sum('power(2, cycles.cycle_number * 2 / policy.half_life_cycles)') }} as recent_square,
+        {{ exact_sum('case when contrasts.is_randomised then contrasts.standardised_contrast * power(2, cycles.cycle_number / policy.half_life_cycles) else 0 end') }} as recent_total,
+        {{ exact_sum('case when contrasts.is_randomised then power(2, cycles.cycle_number * 2 / policy.half_life_cycles) else 0 end') }} as recent_square,
         {{ exact_sum('contrasts.contrast / power(contrasts.contrast_error, 2)') }} as any_weighted,
         {{ exact_sum('1 / power(contrasts.contrast_error, 2)') }} as any_weight
     from contrasts
@@ -54,6 +54,27 @@ claims as (
         min(cycle_number) as first_cycle_number
     from by_cycle
     group by program, metric, segment, tag
+),
+
+-- A text seen before its tag first varied counts from there on.
+started_creatives as (
+    select
+        claims.program,
+        claims.metric,
+        claims.segment,
+        claims.tag,
+        greatest(cycles.cycle_number, claims.first_cycle_number) as cycle_number,
+        sum(new_creatives.creatives) as creatives
+    from new_creatives
+    inner join cycles on new_creatives.program = cycles.program and new_creatives.cycle = cycles.cycle
+    inner join claims
+        on
+            new_creatives.program = claims.program
+            and new_creatives.metric = claims.metric
+            and new_creatives.segment = claims.segment
+            and new_creatives.tag = claims.tag
+    group by
+        claims.program, claims.metric, claims.segment, claims.tag, greatest(cycles.cycle_number, claims.first_cycle_number)
 ),
 
 looks as (
@@ -79,7 +100,7 @@ accumulated as (
         sum(by_cycle.experiments) over so_far as experiments,
         sum(by_cycle.platform_experiments) over so_far as platform_experiments,
         sum(by_cycle.designed_experiments) over so_far as designed_experiments,
-        sum(coalesce(new_creatives.creatives, 0)) over so_far as creatives,
+        sum(coalesce(started_creatives.creatives, 0)) over so_far as creatives,
         max(case when by_cycle.experiments > 0 then looks.cycle_number end) over so_far as last_tried_number,
         cast(sum(by_cycle.total) over so_far as double) as total,
         cast(sum(by_cycle.total_square) over so_far as double) as total_square,
@@ -99,13 +120,13 @@ accumulated as (
             and looks.segment = by_cycle.segment
             and looks.tag = by_cycle.tag
             and looks.cycle_number = by_cycle.cycle_number
-    left join new_creatives
+    left join started_creatives
         on
-            looks.program = new_creatives.program
-            and looks.metric = new_creatives.metric
-            and looks.segment = new_creatives.segment
-            and looks.tag = new_creatives.tag
-            and looks.cycle = new_creatives.cycle
+            looks.program = started_creatives.program
+            and looks.metric = started_creatives.metric
+            and looks.segment = started_creatives.segment
+            and looks.tag = started_creatives.tag
+            and looks.cycle_number = started_creatives.cycle_number
     window so_far as (
         partition by looks.program, looks.metric, looks.segment, looks.tag
         order by looks.cycle_number

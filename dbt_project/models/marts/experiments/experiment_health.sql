@@ -16,16 +16,16 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
--- Every metric counts the same people once their window has passed; the metric that counted most says how many there are.
+-- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
+-- first look alone: a metric that comes later must not move an earlier row.
 metric_units as (
     select
         program,
         experiment_id,
         metric,
-        sum(n) as units,
-        row_number() over (partition by program, experiment_id order by sum(n) desc, metric) as metric_rank
+        row_number() over (partition by program, experiment_id order by cycle, sum(n) desc, metric) as metric_rank
     from statistics
-    group by program, experiment_id, metric
+    group by program, experiment_id, metric, cycle
 ),
 
 increments as (
@@ -135,8 +135,8 @@ shares as (
     select
         *,
         avg(case when log_srm_e_value_peak >= ln(srm_threshold) then 1.0 else 0.0 end)
-            over (partition by program, cycle) as unhealthy_share,
-        count(*) over (partition by program, cycle) as experiments_in_cycle
+            over (partition by program, cycle, arms >= 2) as unhealthy_share,
+        count(*) over (partition by program, cycle, arms >= 2) as experiments_in_cycle
     from peaked
 )
 

@@ -24,6 +24,18 @@ closings as (
 ),
 
 -- Health as of the look: the last one at or before it.
+health_looks as (
+    select
+        looks.program,
+        looks.experiment_id,
+        looks.cycle,
+        max(health.cycle) as health_cycle
+    from (select distinct program, experiment_id, cycle from contrasts) as looks
+    inner join health
+        on looks.program = health.program and looks.experiment_id = health.experiment_id and health.cycle <= looks.cycle
+    group by looks.program, looks.experiment_id, looks.cycle
+),
+
 facts as (
     select
         contrasts.*,
@@ -48,18 +60,23 @@ facts as (
             contrasts.program = closings.program
             and contrasts.experiment_id = closings.experiment_id
             and contrasts.metric = closings.metric
+    left join health_looks
+        on
+            contrasts.program = health_looks.program
+            and contrasts.experiment_id = health_looks.experiment_id
+            and contrasts.cycle = health_looks.cycle
     left join health
         on
             contrasts.program = health.program
             and contrasts.experiment_id = health.experiment_id
-            and contrasts.cycle = health.cycle
+            and health_looks.health_cycle = health.cycle
 ),
 
 judged as (
     select
         *,
         case
-            when health_status in ('unhealthy', 'suspect', 'not_comparable') then 'unhealthy'
+            when health_status is null or health_status <> 'healthy' then 'unhealthy'
             when fewest_units < min_units_per_arm then 'not_enough_data'
             when metric_role = 'guardrail' and harm_low > 0 then 'stopped_for_harm'
             when metric_role = 'guardrail' and not is_mature then 'not_mature'
@@ -86,7 +103,7 @@ select
     metric_role,
     verdict,
     case
-        when verdict = 'unhealthy' then health_reason
+        when verdict = 'unhealthy' then coalesce(health_reason, 'nothing is known of its health')
         when verdict = 'not_enough_data' and fewest_units < min_units_per_arm
             then cast(ceil(min_units_per_arm - fewest_units) as bigint) || ' more people are needed in the smaller arm'
         when verdict = 'not_enough_data' and fewest_conversions < min_conversions_per_arm

@@ -23,6 +23,26 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+health as (
+    select * from {{ ref('experiment_health') }}
+),
+
+-- Health as of the cycle of entry: the last look at or before it.
+believed as (
+    select
+        closings.program,
+        closings.metric,
+        closings.experiment_id,
+        max_by(health.status, health.cycle) as status
+    from closings
+    inner join health
+        on
+            closings.program = health.program
+            and closings.experiment_id = health.experiment_id
+            and health.cycle <= closings.entered_in_cycle
+    group by closings.program, closings.metric, closings.experiment_id
+),
+
 by_role as (
     select
         means.program,
@@ -49,6 +69,12 @@ by_role as (
             and means.experiment_id = arms.experiment_id
             and means.segment = arms.segment
             and means.creative_id = arms.creative_id
+    inner join believed
+        on
+            means.program = believed.program
+            and means.experiment_id = believed.experiment_id
+            and means.metric = believed.metric
+            and believed.status = 'healthy'
     where arms.role in ('exploit', 'control', 'baseline')
     group by means.program, means.experiment_id, means.segment, closings.entered_in_cycle, arms.role
 ),

@@ -140,7 +140,7 @@ select
     precision_root,
     weight,
     squared_weight,
-    recent_total / sqrt(recent_square) as recent_z,
+    recent_total / nullif(sqrt(recent_square), 0) as recent_z,
     log_e_value,
     log_e_value_robust,
     cast(family_claims as bigint) as family_claims,

@@ -17,23 +17,53 @@
 with
 
 received as (
+    select * from {{ source('raw', 'events') }}
+),
+
+-- Only what came more than once is put in order: numbering every event would double the cost of the model.
+repeated as (
     select
-        *,
+        source,
+        event_id,
+        count(*) - 1 as duplicates
+    from received
+    group by source, event_id
+    having count(*) > 1
+),
+
+copies as (
+    select
+        received.*,
+        repeated.duplicates,
         row_number() over (
-            partition by source, event_id
-            order by ingested_at, received_at, import_id, sent_at, original_at, event_name, user_id, creative_id, value
-        ) as arrival,
-        count(*) over (partition by source, event_id) - 1 as duplicates
-    from {{ source('raw', 'events') }}
+            partition by received.source, received.event_id
+            order by
+                received.ingested_at, received.received_at, received.import_id, received.sent_at, received.original_at,
+                received.event_name, received.user_id, received.creative_id, received.value
+        ) as arrival
+    from received
+    inner join repeated on received.source = repeated.source and received.event_id = repeated.event_id
 ),
 
 kept as (
     select
+        received.*,
+        0 as duplicates,
+        1 as arrival
+    from received
+    left join repeated on received.source = repeated.source and received.event_id = repeated.event_id
+    where repeated.event_id is null
+    union all
+    select * from copies
+    where arrival = 1
+),
+
+described as (
+    select
         *,
         coalesce(occurred_at, received_at - (sent_at - original_at), received_at) as said_at,
         {{ json_text('context', '$.userAgent') }} as user_agent
-    from received
-    where arrival = 1
+    from kept
 ),
 
 clocked as (
@@ -43,7 +73,7 @@ clocked as (
             when said_at < timestamp '2000-01-01 00:00:00' then 'before 2000'
             when said_at > {{ time_after_days('received_at', 1) }} then 'more than a day after it was received'
         end as clock_reason
-    from kept
+    from described
 ),
 
 timed as (

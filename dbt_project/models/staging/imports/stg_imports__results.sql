@@ -7,7 +7,7 @@ increments as (
     select
         *,
         row_number() over (
-            partition by program, experiment_id, segment, creative_id, metric, cycle order by imported_at, import_id
+            partition by program, experiment_id, segment, creative_id, metric, cycle order by imported_at, import_id, n, sum_y
         ) as copy_number
     from {{ source('raw', 'results') }}
 )

@@ -1,0 +1,1 @@
+"""The commands of ``loop``, by what they are for."""

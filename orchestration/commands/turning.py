@@ -1,0 +1,142 @@
+"""Turning the loop: demo, run, approve, reject, doctor, dev, manifest."""
+
+import datetime as dt
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.commands.console import JsonOption, WarehouseOption, err, out, settings_for
+from orchestration.edges.clock import SystemClock
+from orchestration.errors import Refusal
+from orchestration.settings import ROOT
+
+
+def demo(
+    cycles: Annotated[int, typer.Option(min=1, max=104, help="Weekly cycles to run.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world and the same creatives.")] = 7,
+    preset: Annotated[str, typer.Option(help="World: newsletter, reference, or a YAML file.")] = "newsletter",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier demo in this folder away.")] = False,
+    as_json: JsonOption = False,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """The whole loop in a simulated world: no account, no key."""
+    settings = settings_for(warehouse)
+    from orchestration.sandbox.demo import discard, run_demo
+    from orchestration.sandbox.summary import cycle_line, print_summary
+
+    console = err if as_json else out
+    if fresh:
+        discard(settings.warehouse)
+    with console.status("starting") as status:
+        result = run_demo(
+            settings.warehouse,
+            cycles=cycles,
+            seed=seed,
+            preset=preset,
+            progress=status.update,
+            report=lambda cycle: console.print(cycle_line(cycle)),
+        )
+    print_summary(console, result)
+    if as_json:
+        sys.stdout.write(json.dumps({"cycles": [asdict(cycle) for cycle in result.cycles]}) + "\n")
+
+
+def run(
+    cycle: Annotated[
+        str | None, typer.Option(help="First day of the cycle, an ISO date; default: the current one.")
+    ] = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """One cycle of the configured programs: measure, build, learn, generate, (approved) deploy."""
+    settings = settings_for(warehouse)
+    from orchestration.edges.clock import cycle_of, start_of
+    from orchestration.programs.definition import read_programs
+    from orchestration.running import run_cycle
+
+    read_programs(settings.programs)
+    try:
+        day = dt.date.fromisoformat(cycle) if cycle else SystemClock().now().date()
+    except ValueError as error:
+        raise Refusal(
+            f"--cycle {cycle}", "is not a date", "Give the first day of the cycle, such as 2026-11-16."
+        ) from error
+    first = start_of(cycle_of(day, settings.cadence), settings.cadence)
+    with out.status(f"cycle of {first}: measure, build, learn, generate, deploy"):
+        done = run_cycle(
+            settings.warehouse.resolve(),
+            settings.programs.resolve(),
+            settings.cadence,
+            settings.seed,
+            first.isoformat(),
+            fixed_time=None,
+        )
+    out.print(f"cycle of {first}: {done.materialised} assets made. `loop dev` shows run {done.run_id}.")
+
+
+def approve(
+    creative: Annotated[str, typer.Argument(help="A creative's id, or `all` of those that wait.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "looks right",
+    actor: Annotated[str, typer.Option(help="Who decides.", envvar="USER")] = "somebody",
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Lets a creative be sent; the next `loop run` of its cycle launches it."""
+    _decide(warehouse, creative, "approved", actor, reason)
+
+
+def reject(
+    creative: Annotated[str, typer.Argument(help="A creative's id, or `all` of those that wait.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    actor: Annotated[str, typer.Option(help="Who decides.", envvar="USER")] = "somebody",
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Keeps a creative from being sent."""
+    _decide(warehouse, creative, "rejected", actor, reason)
+
+
+def doctor(warehouse: WarehouseOption = None) -> None:
+    """What is configured, reachable, stale, locked or missing."""
+    settings = settings_for(warehouse)
+    from orchestration.doctor import examine
+
+    findings = examine(settings)
+    for finding in findings:
+        out.print(
+            f"[{'green' if finding.is_well else 'red'}]{'ok ' if finding.is_well else 'no '}[/] {finding.subject}: {finding.found}"
+        )
+    if not all(finding.is_well for finding in findings):
+        sys.exit(2)
+
+
+def dev(port: Annotated[int, typer.Option(help="Port of the page.")] = 3000, warehouse: WarehouseOption = None) -> None:
+    """Dagster's UI on the same warehouse and the same runs."""
+    settings = settings_for(warehouse)
+    from orchestration.running import dagster_home
+
+    os.environ["LOOP_WAREHOUSE"] = str(settings.warehouse.resolve())
+    dagster_home(settings.warehouse)
+    command = Path(sys.executable).with_name("dagster")
+    os.chdir(ROOT)
+    os.execv(command, [str(command), "dev", "-m", "orchestration.definitions", "-p", str(port)])  # noqa: S606
+
+
+def manifest() -> None:
+    """Parses the dbt project; `make` does it whenever a model has changed."""
+    from orchestration.edges.dbt import DbtProject
+
+    out.print(f"parsed {DbtProject().parse().relative_to(ROOT)}")
+
+
+def _decide(warehouse: Path | None, creative: str, decision: str, actor: str, reason: str) -> None:
+    settings = settings_for(warehouse)
+    from orchestration.edges.warehouse import Warehouse
+    from orchestration.generate.approval import decide
+
+    house = Warehouse(settings.warehouse)
+    house.migrate()
+    decided = decide(house, creative, decision, actor, reason, SystemClock().now())
+    out.print(f"{decision} {len(decided)} creative{'s' if len(decided) != 1 else ''}")

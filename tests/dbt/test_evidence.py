@@ -1,0 +1,182 @@
+"""The evidence models against an independent retelling of the same histories, at every look."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from orchestration.edges.dbt import DbtProject
+from orchestration.edges.warehouse import Warehouse
+from tests import references as ref
+from tests.dbt.past_experiments import MODELS, Increment, build_evidence, random_program, renamed, told, warehouse_with
+from tests.dbt.retelling import ALPHA, RATE, Claim, Retelling
+
+LEARNINGS = "program, metric, segment, tag, cycle"
+EFFECTS = {1: 0.0, 2: 0.0, 3: 0.5, 4: -0.6, 5: 0.35, 6: 0.0}
+REPLAYED_AT = 8
+
+
+def _sane(name: str, cycle: int, *, shares: tuple[float, float] = (0.5, 0.5), experiment: str = "e") -> list[Increment]:
+    """Two arms, of which the second has the tag and does better; 600 people each, or as the shares say."""
+    counts = {"plain": 1200 * shares[0], "asks": 1200 * shares[1]}
+    return [
+        Increment(
+            name, cycle, f"{experiment}{cycle}", arm, "all people", "click", n, round(n * rate) + cycle % 3, None, 0.5,
+            arm == "plain", True, f"{arm} {cycle}", [] if arm == "plain" else ["question"], cycle,
+        )
+        for (arm, n), rate in zip(counts.items(), (0.05, 0.09), strict=True)
+    ]  # fmt: skip
+
+
+def _rows() -> list[Increment]:
+    rows = [row for seed, effect in EFFECTS.items() for row in random_program(f"p{seed}", seed, effect=effect)]
+    sane = [row for cycle in range(1, 11) for row in _sane("sane", cycle)]
+    broken = [row for cycle in (3, 7) for row in _sane("sane", cycle, shares=(0.8, 0.2), experiment="broken")]
+    return [*rows, *sane, *renamed([*sane, *broken], "with_broken")]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Increment]:
+    return _rows()
+
+
+@pytest.fixture(scope="module")
+def built(project: DbtProject, rows: list[Increment], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The histories, built once, with every dbt test of the evidence models passing on them."""
+    warehouse = warehouse_with(tmp_path_factory.mktemp("evidence"), rows)
+    project.build(warehouse, select=list(MODELS), exclude=["int_people__user_days+"])
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def retold(rows: list[Increment]) -> dict[str, Retelling]:
+    by_program = defaultdict(list)
+    for row in rows:
+        by_program[row.program].append(row)
+    return {program: Retelling(of) for program, of in by_program.items()}
+
+
+def test_health_equals_the_reference_at_every_look(built: Warehouse, retold: dict[str, Retelling]) -> None:
+    health = told(built, "marts.experiment_health", "program, experiment_id, cycle")
+    keys = {(row["program"], row["experiment_id"], row["cycle"]): row for row in health}
+    expected = {(p, e, c): value for p, of in retold.items() for (e, c), value in of.srm.items()}
+    assert keys.keys() == expected.keys()
+    for key, row in keys.items():
+        assert row["log_srm_e_value"] == pytest.approx(expected[key], rel=1e-9, abs=1e-9)
+        assert row["status"] == retold[key[0]].status[key[1:]]
+    assert {row["status"] for row in health} == {"healthy", "unhealthy", "suspect", "not_comparable"}
+
+
+def test_contrasts_of_tags_equal_the_reference(built: Warehouse, retold: dict[str, Retelling]) -> None:
+    found = built.rows("select * from intermediate.int_learnings__tag_contrasts")
+    expected = {
+        (program, claim, experiment): replicate
+        for program, of in retold.items()
+        for claim, replicates in of.replicates.items()
+        for experiment, replicate in replicates.items()
+    }
+    keys = {(r["program"], Claim(r["metric"], r["segment"], r["tag"]), r["experiment_id"]): r for r in found}
+    assert keys.keys() == expected.keys()
+    for key, row in keys.items():
+        contrast = expected[key].contrast
+        theirs = [row[name] for name in ("contrast", "contrast_error", "arms_with", "arms_without", "noise_variance")]
+        ours = [contrast.value, contrast.error, contrast.arms_with, contrast.arms_without, contrast.tau2]
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9, err_msg=str(key))
+        assert (row["is_matched"], row["entered_in_cycle"]) == (contrast.is_matched, expected[key].cycle)
+
+
+def test_evidence_equals_the_reference_at_every_look(built: Warehouse, retold: dict[str, Retelling]) -> None:
+    learnings = {_look(row): row for row in told(built, "marts.learnings", LEARNINGS)}
+    rows = {_look(row): row for row in told(built, "marts.tag_evidence", LEARNINGS)}
+    seen = 0
+    for program, cycle in sorted({(look[0], look[-1]) for look in rows}):
+        for claim, expected in retold[program].evidence(cycle).items():
+            row = rows[program, *claim, cycle]
+            theirs = [
+                row[name] for name in ("experiments", "creatives", "log_e_value", "log_e_value_robust", "recent_z")
+            ]
+            ours = [expected.experiments, expected.creatives, expected.log_e, expected.log_e_robust, expected.recent_z]
+            np.testing.assert_allclose(
+                np.array(theirs, dtype=float),
+                np.array(ours, dtype=float),
+                rtol=1e-9,
+                atol=1e-9,
+                err_msg=f"{program} {claim} {cycle}",
+            )
+            assert row["is_significant"] == expected.is_significant
+            if expected.interval:
+                learning = learnings[program, *claim, cycle]
+                np.testing.assert_allclose(
+                    [learning["ci_low"], learning["ci_high"]], expected.interval, rtol=1e-9, atol=1e-9
+                )
+            seen += 1
+    assert seen == len(rows)
+    assert any(row["is_supported"] for row in rows.values())
+
+
+def test_arms_are_compared_as_the_reference_does(built: Warehouse) -> None:
+    contrasts = built.rows("select * from marts.experiment_contrasts where standard_error > 0 and lift is not null")
+    assert contrasts
+    for row in contrasts:
+        units = row["n"] + row["baseline_n"]
+        width = ref.half_width(row["standard_error"], units, RATE, ALPHA)
+        assert row["difference_high"] - row["difference"] == pytest.approx(width, rel=1e-9)
+        assert row["difference"] - row["difference_low"] == pytest.approx(width, rel=1e-9)
+        log_e = ref.log_e_mean(row["difference"] / row["standard_error"], units, RATE)
+        assert row["log_e_value"] == pytest.approx(log_e, rel=1e-9, abs=1e-9)
+
+
+def test_an_unhealthy_experiment_leaves_no_trace(built: Warehouse) -> None:
+    def learned(program: str) -> list[dict[str, object]]:
+        query = "select * exclude (program, evidence_id) from marts.learnings where program = ? order by segment, cycle"
+        return built.rows(query, [program])
+
+    assert repr(learned("with_broken")) == repr(learned("sane"))
+    assert learned("sane")[-1]["status"] == "active"
+    broken = "select distinct verdict from marts.experiment_verdicts where experiment_id like 'broken%'"
+    assert built.rows(broken) == [{"verdict": "unhealthy"}]
+
+
+def test_replaying_a_past_cycle_gives_the_same_bytes(
+    project: DbtProject, built: Warehouse, rows: list[Increment], tmp_path: Path
+) -> None:
+    past = build_evidence(project, warehouse_with(tmp_path, [row for row in rows if row.cycle <= REPLAYED_AT]))
+    for table, key in _MARTS.items():
+        then, now = (
+            [row for row in told(warehouse, table, key) if row["cycle"] <= REPLAYED_AT] for warehouse in (past, built)
+        )
+        assert then
+        assert repr(then) == repr(now), table
+
+
+def test_order_of_rows_and_threads_do_not_move_a_byte(
+    project: DbtProject, built: Warehouse, rows: list[Increment], tmp_path: Path
+) -> None:
+    shuffled = [rows[place] for place in np.random.default_rng(5).permutation(len(rows))]
+    warehouse = warehouse_with(tmp_path, shuffled)
+    with (
+        warehouse.connect() as connection
+    ):  # an open connection shares its instance, and so its threads, with the build
+        connection.execute("set global threads = 1")
+        build_evidence(project, warehouse)
+    for table, key in _MARTS.items():
+        assert repr(told(warehouse, table, key)) == repr(told(built, table, key)), table
+
+
+_MARTS = {
+    "marts.learnings": LEARNINGS,
+    "marts.tag_evidence": LEARNINGS,
+    "marts.tag_posteriors": LEARNINGS,
+    "marts.experiment_health": "program, experiment_id, cycle",
+    "marts.experiment_verdicts": "program, metric, experiment_id, segment, creative_id, cycle",
+}
+
+
+def _look(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["program"], *_claim(row), row["cycle"])
+
+
+def _claim(row: dict[str, object]) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in ("metric", "segment", "tag"))
