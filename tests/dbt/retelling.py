@@ -83,18 +83,16 @@ class Retelling:
             (experiment, cycle): max(v for (e, c), v in self.srm.items() if e == experiment and c <= cycle)
             for experiment, cycle in self.srm
         }
+        alone = {experiment for experiment, rows in self.by_experiment.items() if _most_arms(rows) < 2}
         found = {}
         for (experiment, cycle), value in peak.items():
-            others = [v >= np.log(SRM_BAR) for (_, c), v in peak.items() if c == cycle]
-            arms = defaultdict(set)
-            for row in self.by_experiment[experiment]:
-                arms[row.segment].add(row.creative_id)
-            if max(map(len, arms.values())) < 2:
+            others = [v >= np.log(SRM_BAR) for (e, c), v in peak.items() if c == cycle and e not in alone]
+            is_alarm = len(others) >= ALARM_LEAST and np.mean(others) >= ALARM_SHARE
+            if experiment in alone:
                 found[experiment, cycle] = "not_comparable"
             elif value >= np.log(SRM_BAR):
                 found[experiment, cycle] = "unhealthy"
             else:
-                is_alarm = len(others) >= ALARM_LEAST and np.mean(others) >= ALARM_SHARE
                 found[experiment, cycle] = "suspect" if is_alarm else "healthy"
         return found
 
@@ -190,6 +188,13 @@ class Retelling:
 
 def _total(rows: Iterable[Increment], metric: str, cycle: int) -> float:
     return sum(row.n for row in rows if row.metric == metric and row.cycle == cycle)
+
+
+def _most_arms(rows: Iterable[Increment]) -> int:
+    arms = defaultdict(set)
+    for row in rows:
+        arms[row.segment].add(row.creative_id)
+    return max(len(of) for of in arms.values())
 
 
 def _segment_srm(planned: Sequence[Increment], so_far: Sequence[Increment], segment: str) -> float:

@@ -1,6 +1,7 @@
 """The evidence models against an independent retelling of the same histories, at every look."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ def _rows() -> list[Increment]:
     rows = [row for seed, effect in EFFECTS.items() for row in random_program(f"p{seed}", seed, effect=effect)]
     sane = [row for cycle in range(1, 11) for row in _sane("sane", cycle)]
     broken = [row for cycle in (3, 7) for row in _sane("sane", cycle, shares=(0.8, 0.2), experiment="broken")]
-    return [*rows, *sane, *renamed([*sane, *broken], "with_broken")]
+    return [*rows, *sane, *renamed([*sane, *broken], "with_broken"), *_late_metric(renamed([*sane, *broken], "late"))]
+
+
+def _late_metric(rows: list[Increment]) -> list[Increment]:
+    """The same experiments with a second metric that is counted a cycle later, of the same people."""
+    closing = [replace(row, closes_in_cycle=row.cycle + 1) for row in rows]
+    return [*closing, *(replace(row, metric="account", cycle=row.cycle + 1) for row in closing)]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,12 @@ def test_an_unhealthy_experiment_leaves_no_trace(built: Warehouse) -> None:
     assert built.rows(broken) == [{"verdict": "unhealthy"}]
 
 
+def test_health_found_earlier_holds_for_a_metric_counted_later(built: Warehouse) -> None:
+    query = "select distinct verdict from marts.experiment_verdicts where metric = 'account' and experiment_id like ?"
+    assert built.rows(query, ["broken%"]) == [{"verdict": "unhealthy"}]
+    assert {"verdict": "unhealthy"} not in built.rows(query, ["e%"])
+
+
 def test_replaying_a_past_cycle_gives_the_same_bytes(
     project: DbtProject, built: Warehouse, rows: list[Increment], tmp_path: Path
 ) -> None:
@@ -163,6 +176,49 @@ def test_order_of_rows_and_threads_do_not_move_a_byte(
         build_evidence(project, warehouse)
     for table, key in _MARTS.items():
         assert repr(told(warehouse, table, key)) == repr(told(built, table, key)), table
+
+
+def _careless(experiment: str, arms: list[dict[str, Any]], metric: str = "click") -> list[Increment]:
+    plain = {"n": 1000.0, "sum_y": 50.0, "sum_y2": None, "planned_share": None, "is_baseline": None}
+    return [
+        Increment(
+            "careless", 1, experiment, f"c{arm}", "all people", metric, **{**plain, **told}, is_randomised=True,
+            text=None, tags=[f"t{arm}"], closes_in_cycle=1,
+        )
+        for arm, told in enumerate(arms)
+    ]  # fmt: skip
+
+
+def test_careless_files_end_in_a_reason_not_in_a_crash(project: DbtProject, tmp_path: Path) -> None:
+    price = 19.99
+    rows = [
+        *_careless("constant", [{"sum_y": 1000 * price, "sum_y2": 1000 * price**2}] * 2, "spend"),
+        *_careless("nothing", [{"sum_y": 0.0, "is_baseline": True}, {"sum_y": 0.0}]),
+        *_careless("everybody", [{"n": 2e7, "sum_y": 2e7, "is_baseline": True}, {"n": 2e7, "sum_y": 2e7}]),
+        *_careless(
+            "nobody_buys_in_one_arm", [{"sum_y": 90.0, "sum_y2": 900.0}, {"sum_y": 0.0, "sum_y2": 0.0}], "spend"
+        ),
+        *_careless("shares_in_percent", [{"planned_share": 50.0}, {"planned_share": 50.0}]),
+        *_careless("a_share_of_nothing", [{"planned_share": 0.0}, {"planned_share": 1.0}]),
+        *_careless("two_baselines", [{"is_baseline": True}, {"is_baseline": True}, {}]),
+        *_careless("without_people", [{"n": 0.0, "sum_y": 0.0, "is_baseline": True}, {"n": 0.0, "sum_y": 0.0}]),
+    ]
+    warehouse = build_evidence(project, warehouse_with(tmp_path, rows))
+    health = warehouse.rows("select distinct status from marts.experiment_health")
+    assert health == [{"status": "healthy"}]
+    verdicts = warehouse.rows("select experiment_id, verdict from marts.experiment_verdicts order by all")
+    assert verdicts == [
+        {"experiment_id": "everybody", "verdict": "not_enough_data"},
+        {"experiment_id": "nothing", "verdict": "not_enough_data"},
+        {"experiment_id": "two_baselines", "verdict": "withheld"},
+        {"experiment_id": "two_baselines", "verdict": "withheld"},
+    ]
+    compared = warehouse.rows(
+        "select distinct experiment_id from intermediate.int_learnings__tag_contrasts order by all"
+    )
+    assert [row["experiment_id"] for row in compared] == ["a_share_of_nothing", "shares_in_percent", "two_baselines"]
+    numbers = warehouse.rows("select log_e_value, log_e_value_robust, effect, e_value from marts.learnings")
+    assert np.isfinite([list(row.values()) for row in numbers]).all()
 
 
 _MARTS = {

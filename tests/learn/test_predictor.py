@@ -46,8 +46,10 @@ def test_pure_noise_teaches_next_to_nothing() -> None:
 
 
 def test_a_broken_experiment_is_left_out() -> None:
-    good = past(seed=6, effects=EFFECTS)
-    broken = past(seed=7, effects={"question": 3.0}).assign(experiment_id=lambda x: "broken " + x["experiment_id"])
+    good = past(seed=6, effects=EFFECTS, experiments=25)
+    broken = past(seed=7, effects={"question": 3.0}, experiments=10).assign(
+        experiment_id=lambda x: "broken " + x["experiment_id"]
+    )
     broken.loc[broken["creative_id"].str.endswith(".0"), ["n", "sum_y"]] *= 2
     arms = only_arms(past(seed=8, experiments=5))
     with_it = Predictor.fit(pd.concat([good, broken]), Words()).score(arms)
@@ -85,10 +87,10 @@ def test_the_future_never_judges_the_past() -> None:
 def test_draws_scatter_around_the_scores(known: Predictor) -> None:
     arms = only_arms(past(seed=13, experiments=1, arms=6))
     texts, rng = arms["text"].tolist(), np.random.default_rng(0)
-    drawn = np.array([known.draw(texts, rng) for _ in range(200)])
+    drawn = np.array([known.draw(texts, rng) for _ in range(100)])
     scores = known.score(arms)
     spread = drawn.std(axis=0)
-    assert np.abs(drawn.mean(axis=0) - scores["score"].to_numpy()).max() < 5 * spread.max() / np.sqrt(200)
+    assert np.abs(drawn.mean(axis=0) - scores["score"].to_numpy()).max() < 5 * spread.max() / np.sqrt(100)
     assert np.all(spread > 0)
     assert np.all(spread < scores["uncertainty"].to_numpy())
     np.testing.assert_array_equal(
@@ -106,7 +108,7 @@ def test_given_tags_count_where_the_text_does_not_show_them() -> None:
 
 
 def test_segments_pull_apart_only_as_far_as_they_must() -> None:
-    halves = [past(seed=15, effects=EFFECTS).assign(segment=name) for name in ("new", "regular")]
+    halves = [past(seed=15, effects=EFFECTS, experiments=25).assign(segment=name) for name in ("new", "regular")]
     arms = past(seed=16, experiments=10)[["experiment_id", "creative_id", "text"]]
     predictor = Predictor.fit(pd.concat(halves), Words())
     both = pd.concat([arms.assign(segment="new"), arms.assign(segment="regular")])

@@ -11,7 +11,7 @@ from tests.learn.histories import Words, only_arms, past
 
 
 def test_parquet_and_csv_give_the_same_scores(tmp_path: Path) -> None:
-    history, arms = past(seed=1, experiments=25, effects={"secret": 0.3}), only_arms(past(seed=2, experiments=4))
+    history, arms = past(seed=1, experiments=12, effects={"secret": 0.3}), only_arms(past(seed=2, experiments=4))
     history["experiment_id"] = "00" + history["cycle"].astype(str)  # ids are text, whatever they look like
     arms = arms.assign(experiment_id="007")
     history.to_parquet(tmp_path / "history.parquet")

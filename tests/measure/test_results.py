@@ -201,6 +201,24 @@ def test_truth_that_is_none_is_quarantined_with_the_row(warehouse: Warehouse, tm
     assert json.loads(found[0]["payload"]) == rows[1] | {"randomised": None}
 
 
+def test_every_key_must_be_there_and_every_option_readable(warehouse: Warehouse, tmp_path: Path) -> None:
+    full = ROW | {"randomised": "", "planned_share": "", "closes_in_cycle": ""}
+    bad = {
+        "program": ("", "program is missing"),
+        "segment": ("nan", "segment is missing"),
+        "metric": (" ", "metric is missing"),
+        "sum_y": ("-1", "sum_y is negative"),
+        "randomised": ("perhaps", "randomised is neither true nor false"),
+        "planned_share": ("x", "planned_share is not a number"),
+        "closes_in_cycle": ("0", "closes_in_cycle is before cycle"),
+    }
+    rows = [full | {name: value} for name, (value, _) in bad.items()] + [full | {"closes_in_cycle": "soon"}]
+    report = taken(warehouse, tmp_path / "x.csv", [*rows, full | {"closes_in_cycle": "5"}])
+    told = {reason: 1 for _, reason in bad.values()} | {"closes_in_cycle is no integer, date or ISO week": 1}
+    assert report.reasons == told
+    assert results(warehouse, "closes_in_cycle") == [(5,)]
+
+
 def test_a_file_without_a_good_row_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"^x.csv -> none of its 1 rows can be accepted \(row 1: n is not above 0\)\. "):
         taken(warehouse, tmp_path / "x.csv", [ROW | {"n": "0"}])

@@ -14,7 +14,8 @@
 
 {% macro wilson_end(successes, n, z, sign) %}
     case
-        when {{ successes }} = {{ '0' if sign == '-' else n }} and {{ n }} > 0 and {{ z }} > 0 then {{ '0.0e0' if sign == '-' else '1.0e0' }}
+        when {{ successes }} = {{ '0' if sign == '-' else n }} and {{ n }} > 0 and {{ z }} > 0
+            then {{ '0.0e0' if sign == '-' else '1.0e0' }}
         when {{ successes }} between 0 and {{ n }} and {{ n }} > 0
             then (
                 {{ successes }} + power({{ z }}, 2) / 2

@@ -63,11 +63,10 @@ believed as (
 ),
 
 -- A metric is 0/1 when no arm says otherwise: an arm without any outcome looks like one in every metric.
-described as (
-    select
-        *,
-        bool_and(sum_y2 = sum_y) over (partition by program, metric, experiment_id, segment) as is_binary
+valued as (
+    select distinct program, metric, experiment_id, segment
     from totals
+    where sum_y2 <> sum_y
 ),
 
 measured as (
@@ -80,14 +79,20 @@ measured as (
         totals.entered_in_cycle,
         totals.n,
         totals.sum_y,
-        {{ log_rate('totals.n', 'totals.sum_y', 'totals.is_binary') }} as log_rate,
-        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'totals.is_binary') }} as sampling_variance,
+        {{ log_rate('totals.n', 'totals.sum_y', 'valued.program is null') }} as log_rate,
+        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'valued.program is null') }} as sampling_variance,
         arms.text_id,
         arms.is_baseline,
         arms.is_randomised,
         arms.tags_by_design,
         policy.min_conversions_per_arm
-    from described as totals
+    from totals
+    left join valued
+        on
+            totals.program = valued.program
+            and totals.metric = valued.metric
+            and totals.experiment_id = valued.experiment_id
+            and totals.segment = valued.segment
     inner join arms
         on
             totals.program = arms.program
