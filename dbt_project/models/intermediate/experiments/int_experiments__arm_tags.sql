@@ -34,8 +34,15 @@ past_tags as (
         creative_id,
         unnest(tags) as tag
     from past
+),
+
+united as (
+    select * from live
+    union all
+    select * from past_tags
 )
 
-select * from live
-union all
-select * from past_tags
+select
+    *,
+    {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key
+from united

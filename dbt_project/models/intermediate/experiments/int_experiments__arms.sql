@@ -6,6 +6,7 @@ with
 
 live as (
     select
+        {{ key_of(['program', 'experiment_id', 'segment', 'creative_id']) }} as arm_key,
         program,
         experiment_id,
         segment,
@@ -19,26 +20,35 @@ live as (
     from {{ ref('stg_ledger__arms') }}
 ),
 
+-- Every row of one key names the same arm: any of them will do.
 past as (
     select
-        program,
-        experiment_id,
-        segment,
-        creative_id,
-        case when max(cast(is_baseline as integer)) = 1 then 'baseline' else 'arm' end as role,
+        arm_key,
+        any_value(program) as program,
+        any_value(experiment_id) as experiment_id,
+        any_value(segment) as segment,
+        any_value(creative_id) as creative_id,
+        case when bool_or(is_baseline) then 'baseline' else 'arm' end as role,
         max(planned_share) as planned_share,
-        max(cast(is_baseline as integer)) = 1 as is_baseline,
-        min(cast(is_randomised as integer)) = 1 as is_randomised,
+        bool_or(is_baseline) as is_baseline,
+        bool_and(is_randomised) as is_randomised,
         false as tags_by_design,
         max(text) as text
     from {{ ref('stg_imports__results') }}
-    group by program, experiment_id, segment, creative_id
+    group by arm_key
 ),
 
 united as (
     select * from live
     union all
     select * from past
+),
+
+keyed as (
+    select
+        *,
+        {{ key_of(['program', 'experiment_id', 'segment']) }} as segment_key
+    from united
 ),
 
 -- Planned shares that a past experiment does not tell are equal ones; told in other units (percent, weights), they are made to sum to 1.
@@ -50,10 +60,10 @@ shared as (
         cast({{ exact_sum('planned_share') }} over comparison as double) as shares_total,
         count(*) over comparison as arms,
         row_number() over (
-            partition by program, experiment_id, segment order by cast(is_baseline as integer) desc, creative_id
+            partition by segment_key order by cast(is_baseline as integer) desc, creative_id
         ) as baseline_rank
-    from united
-    window comparison as (partition by program, experiment_id, segment)
+    from keyed
+    window comparison as (partition by segment_key)
 )
 
 select
@@ -71,5 +81,9 @@ select
     is_randomised,
     tags_by_design,
     text,
-    coalesce(lower(trim(text)), experiment_id || '/' || creative_id) as text_id
+    coalesce(lower(trim(text)), experiment_id || '/' || creative_id) as text_id,
+    arm_key,
+    segment_key,
+    {{ key_of(['program', 'experiment_id']) }} as experiment_key,
+    {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key
 from shared

@@ -1,134 +1,86 @@
--- One row per program, metric, experiment, segment and creative of a closed experiment that may be believed: its log rate and the
--- sampling variance of it. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
+-- One row per comparison (program, metric, experiment, segment) and creative of a closed experiment that may be believed: its log rate
+-- and the sampling variance of it. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
 
 with
 
-statistics as (
-    select * from {{ ref('experiment_statistics') }}
+increments as (
+    select * from {{ ref('int_experiments__increments') }}
 ),
 
-closings as (
-    select * from {{ ref('int_experiments__closings') }}
-),
-
-health as (
-    select * from {{ ref('experiment_health') }}
+comparisons as (
+    select * from {{ ref('int_experiments__comparisons') }}
 ),
 
 arms as (
-    select * from {{ ref('int_experiments__arms') }}
-),
-
-policy as (
-    select * from {{ ref('int_policy') }}
+    select * from {{ ref('int_experiments__arms') }} where role <> 'holdout'
 ),
 
 totals as (
     select
-        statistics.program,
-        statistics.metric,
-        statistics.experiment_id,
-        statistics.segment,
-        statistics.creative_id,
-        closings.entered_in_cycle,
-        {{ exact_total('statistics.n') }} as n,
-        {{ exact_total('statistics.sum_y') }} as sum_y,
-        {{ exact_total('statistics.sum_y2') }} as sum_y2
-    from statistics
-    inner join closings
-        on
-            statistics.program = closings.program
-            and statistics.experiment_id = closings.experiment_id
-            and statistics.metric = closings.metric
-            and statistics.cycle <= closings.entered_in_cycle
-    group by
-        statistics.program, statistics.metric, statistics.experiment_id, statistics.segment, statistics.creative_id,
-        closings.entered_in_cycle
-),
-
--- Health as of the cycle of entry: the last look at or before it.
-believed as (
-    select
-        closings.program,
-        closings.metric,
-        closings.experiment_id,
-        max_by(health.status, health.cycle) as status
-    from closings
-    inner join health
-        on
-            closings.program = health.program
-            and closings.experiment_id = health.experiment_id
-            and health.cycle <= closings.entered_in_cycle
-    group by closings.program, closings.metric, closings.experiment_id
+        increments.comparison_key,
+        increments.arm_key,
+        {{ exact_total('increments.n') }} as n,
+        {{ exact_total('increments.sum_y') }} as sum_y,
+        {{ exact_total('increments.sum_y2') }} as sum_y2
+    from increments
+    inner join comparisons
+        on increments.comparison_key = comparisons.comparison_key and increments.cycle <= comparisons.entered_in_cycle
+    group by increments.comparison_key, increments.arm_key
 ),
 
 -- A metric is 0/1 when no arm says otherwise: an arm without any outcome looks like one in every metric.
-valued as (
-    select distinct program, metric, experiment_id, segment
+kinds as (
+    select
+        comparison_key,
+        bool_and(sum_y2 = sum_y) as is_binary
     from totals
-    where sum_y2 <> sum_y
+    group by comparison_key
 ),
 
 measured as (
     select
-        totals.program,
-        totals.metric,
-        totals.experiment_id,
-        totals.segment,
-        totals.creative_id,
-        totals.entered_in_cycle,
+        totals.comparison_key,
+        totals.arm_key,
+        arms.creative_key,
         totals.n,
         totals.sum_y,
-        {{ log_rate('totals.n', 'totals.sum_y', 'valued.program is null') }} as log_rate,
-        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'valued.program is null') }} as sampling_variance,
+        {{ log_rate('totals.n', 'totals.sum_y', 'kinds.is_binary') }} as log_rate,
+        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'kinds.is_binary') }} as sampling_variance,
         arms.text_id,
-        arms.is_baseline,
         arms.is_randomised,
-        arms.tags_by_design,
-        policy.min_conversions_per_arm
+        arms.tags_by_design
     from totals
-    left join valued
-        on
-            totals.program = valued.program
-            and totals.metric = valued.metric
-            and totals.experiment_id = valued.experiment_id
-            and totals.segment = valued.segment
-    inner join arms
-        on
-            totals.program = arms.program
-            and totals.experiment_id = arms.experiment_id
-            and totals.segment = arms.segment
-            and totals.creative_id = arms.creative_id
-    inner join policy on totals.program = policy.program
-    inner join believed
-        on
-            totals.program = believed.program
-            and totals.experiment_id = believed.experiment_id
-            and totals.metric = believed.metric
-    where totals.n >= policy.min_units_per_arm and believed.status = 'healthy' and arms.role <> 'holdout'
+    inner join kinds on totals.comparison_key = kinds.comparison_key
+    inner join comparisons on totals.comparison_key = comparisons.comparison_key
+    inner join arms on totals.arm_key = arms.arm_key
+    where totals.n >= comparisons.min_units_per_arm
+),
+
+-- Below the floor an outcome does not vary but for rounding, and squared weights would leave the range of exact sums.
+readable as (
+    select * from measured where sampling_variance > 1e-12 and log_rate is not null
+),
+
+-- Enough conversions in the comparison as a whole: judging arm by arm would throw out the unlucky ones.
+comparable as (
+    select
+        readable.comparison_key
+    from readable
+    inner join comparisons on readable.comparison_key = comparisons.comparison_key
+    group by readable.comparison_key
+    having count(*) >= 2 and {{ exact_total('readable.sum_y') }} >= max(comparisons.min_conversions_per_arm) * count(*)
 )
 
 select
-    program,
-    metric,
-    experiment_id,
-    segment,
-    creative_id,
-    entered_in_cycle,
-    n,
-    sum_y,
-    log_rate,
-    sampling_variance,
-    text_id,
-    is_baseline,
-    is_randomised,
-    tags_by_design,
-    {{ key_of(['program', 'metric', 'experiment_id', 'segment']) }} as comparison_key,
-    {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key
-from measured
--- Below the floor an outcome does not vary but for rounding, and squared weights would leave the range of exact sums.
-where sampling_variance > 1e-12 and log_rate is not null
-qualify
-    count(*) over (partition by program, metric, experiment_id, segment) >= 2
-    and sum(sum_y) over (partition by program, metric, experiment_id, segment)
-    >= min_conversions_per_arm * count(*) over (partition by program, metric, experiment_id, segment)
+    readable.comparison_key,
+    readable.arm_key,
+    readable.creative_key,
+    readable.n,
+    readable.sum_y,
+    readable.log_rate,
+    readable.sampling_variance,
+    {{ key_of(['readable.text_id']) }} as text_key,
+    readable.is_randomised,
+    readable.tags_by_design
+from readable
+inner join comparable on readable.comparison_key = comparable.comparison_key

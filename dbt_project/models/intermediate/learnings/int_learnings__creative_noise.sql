@@ -3,15 +3,16 @@
 
 with
 
+comparisons as (
+    select * from {{ ref('int_experiments__comparisons') }}
+),
+
 arms as (
     select * from {{ ref('int_experiments__closed_arms') }}
 ),
 
 by_comparison as (
     select
-        program,
-        metric,
-        entered_in_cycle,
         comparison_key,
         count(*) as arms,
         {{ exact_total('1 / sampling_variance') }} as total_weight,
@@ -19,19 +20,20 @@ by_comparison as (
         {{ exact_total('power(log_rate, 2) / sampling_variance') }} as weighted_square,
         {{ exact_total('1 / power(sampling_variance, 2)') }} as squared_weight
     from arms
-    group by program, metric, entered_in_cycle, comparison_key
+    group by comparison_key
 ),
 
 by_cycle as (
     select
-        program,
-        metric,
-        entered_in_cycle,
+        comparisons.program,
+        comparisons.metric,
+        comparisons.entered_in_cycle,
         {{ exact_sum('weighted_square - power(weighted, 2) / total_weight') }} as dispersion,
         sum(arms - 1) as freedom,
         {{ exact_sum('total_weight - squared_weight / total_weight') }} as capacity
     from by_comparison
-    group by program, metric, entered_in_cycle
+    inner join comparisons on by_comparison.comparison_key = comparisons.comparison_key
+    group by comparisons.program, comparisons.metric, comparisons.entered_in_cycle
 ),
 
 before as (

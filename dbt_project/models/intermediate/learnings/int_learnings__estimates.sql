@@ -1,4 +1,4 @@
--- One row per program, metric, segment, tag and cycle: how large the effect is said to be, shrunken so that it does not boast.
+-- One row per claim and cycle: how large the effect is said to be, shrunken so that it does not boast.
 -- DerSimonian-Laird variance between experiments; empirical Bayes over the tags of a family; segments are pulled towards the program's
 -- overall effect. The interval inverts the anytime-valid t-test at the level that e-BH selection leaves (Xu, Wang and Ramdas 2022).
 
@@ -12,32 +12,43 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+claims as (
+    select * from {{ ref('int_learnings__claims') }}
+),
+
+sizes as (
+    select
+        *,
+        weighted / weight as mean_contrast
+    from {{ ref('int_learnings__effect_sizes') }}
+),
+
 heterogeneity as (
     select
-        evidence.program,
-        evidence.metric,
-        evidence.segment,
-        evidence.tag,
-        evidence.cycle,
+        evidence.claim_key,
+        claims.family_key,
+        claims.tag_family_key,
+        claims.is_pooled,
+        evidence.cycle_number,
         evidence.experiments,
-        evidence.mean_contrast,
+        sizes.mean_contrast,
         case
             when evidence.experiments > 0
                 then
-                    1 / evidence.weight
+                    1 / sizes.weight
                     + case
                         when evidence.experiments > 1
                             then
                                 greatest(
-                                    (evidence.total_square - power(evidence.mean_contrast, 2) * evidence.weight - (evidence.experiments - 1))
-                                    / greatest(evidence.weight - evidence.squared_weight / evidence.weight, 1e-12),
+                                    (evidence.total_square - power(sizes.mean_contrast, 2) * sizes.weight - (evidence.experiments - 1))
+                                    / greatest(sizes.weight - sizes.squared_weight / sizes.weight, 1e-12),
                                     0
                                 )
                         else 0
-                    end * evidence.squared_weight / power(evidence.weight, 2)
+                    end * sizes.squared_weight / power(sizes.weight, 2)
         end as mean_variance,
-        evidence.total / nullif(evidence.precision_root, 0) as centre,
-        evidence.experiments / nullif(evidence.precision_root, 0)
+        evidence.total / nullif(sizes.precision_root, 0) as centre,
+        evidence.experiments / nullif(sizes.precision_root, 0)
         * sqrt(
             {{ t_square_at(
                 'evidence.experiments',
@@ -53,72 +64,65 @@ heterogeneity as (
         evidence.experiments >= policy.min_experiments as has_interval
     from evidence
     inner join policy on evidence.program = policy.program
+    inner join claims on evidence.claim_key = claims.claim_key
+    inner join sizes on evidence.claim_key = sizes.claim_key and evidence.cycle_number = sizes.cycle_number
 ),
 
 -- Spread of true effects over the tags of a family, around no effect.
 tag_spread as (
     select
-        program,
-        metric,
-        cycle,
+        family_key,
+        cycle_number,
         greatest({{ exact_total('power(mean_contrast, 2) - mean_variance') }} / count(*), 0) as effect_variance
     from heterogeneity
-    where segment = 'all' and mean_variance is not null
-    group by program, metric, cycle
+    where is_pooled and mean_variance is not null
+    group by family_key, cycle_number
 ),
 
 pooled as (
     select
-        heterogeneity.program,
-        heterogeneity.metric,
-        heterogeneity.tag,
-        heterogeneity.cycle,
+        heterogeneity.claim_key,
+        heterogeneity.tag_family_key,
+        heterogeneity.cycle_number,
         heterogeneity.mean_contrast,
+        tag_spread.effect_variance as spread,
         heterogeneity.mean_contrast * tag_spread.effect_variance
         / (tag_spread.effect_variance + heterogeneity.mean_variance) as effect,
         tag_spread.effect_variance * heterogeneity.mean_variance
         / (tag_spread.effect_variance + heterogeneity.mean_variance) as effect_variance
     from heterogeneity
     inner join tag_spread
-        on
-            heterogeneity.program = tag_spread.program
-            and heterogeneity.metric = tag_spread.metric
-            and heterogeneity.cycle = tag_spread.cycle
-    where heterogeneity.segment = 'all' and heterogeneity.mean_variance is not null
+        on heterogeneity.family_key = tag_spread.family_key and heterogeneity.cycle_number = tag_spread.cycle_number
+    where heterogeneity.is_pooled and heterogeneity.mean_variance is not null
 ),
 
 -- Spread of a tag's effect over segments, around its pooled effect.
 segment_spread as (
     select
-        heterogeneity.program,
-        heterogeneity.metric,
-        heterogeneity.cycle,
+        heterogeneity.family_key,
+        heterogeneity.cycle_number,
         greatest(
             {{ exact_total('power(heterogeneity.mean_contrast - pooled.mean_contrast, 2) - heterogeneity.mean_variance') }} / count(*), 0
         ) as effect_variance
     from heterogeneity
     inner join pooled
-        on
-            heterogeneity.program = pooled.program
-            and heterogeneity.metric = pooled.metric
-            and heterogeneity.tag = pooled.tag
-            and heterogeneity.cycle = pooled.cycle
-    where heterogeneity.segment <> 'all' and heterogeneity.mean_variance is not null
-    group by heterogeneity.program, heterogeneity.metric, heterogeneity.cycle
+        on heterogeneity.tag_family_key = pooled.tag_family_key and heterogeneity.cycle_number = pooled.cycle_number
+    where not heterogeneity.is_pooled and heterogeneity.mean_variance is not null
+    group by heterogeneity.family_key, heterogeneity.cycle_number
 ),
 
 shrunken as (
     select
         heterogeneity.*,
-        case when heterogeneity.segment = 'all' then tag_spread.effect_variance else segment_spread.effect_variance end as spread,
+        case when heterogeneity.is_pooled then pooled.spread else segment_spread.effect_variance end as spread,
         case
-            when heterogeneity.segment = 'all' then pooled.effect
+            when heterogeneity.is_pooled then pooled.effect
             else
                 (heterogeneity.mean_contrast * segment_spread.effect_variance + pooled.effect * heterogeneity.mean_variance)
                 / (segment_spread.effect_variance + heterogeneity.mean_variance)
         end as effect,
         case
-            when heterogeneity.segment = 'all' then pooled.effect_variance
+            when heterogeneity.is_pooled then pooled.effect_variance
             else
                 segment_spread.effect_variance * heterogeneity.mean_variance
                 / (segment_spread.effect_variance + heterogeneity.mean_variance)
@@ -127,30 +131,17 @@ shrunken as (
         end as effect_variance
     from heterogeneity
     left join pooled
-        on
-            heterogeneity.program = pooled.program
-            and heterogeneity.metric = pooled.metric
-            and heterogeneity.tag = pooled.tag
-            and heterogeneity.cycle = pooled.cycle
-    left join tag_spread
-        on
-            heterogeneity.program = tag_spread.program
-            and heterogeneity.metric = tag_spread.metric
-            and heterogeneity.cycle = tag_spread.cycle
+        on heterogeneity.tag_family_key = pooled.tag_family_key and heterogeneity.cycle_number = pooled.cycle_number
     left join segment_spread
-        on
-            heterogeneity.program = segment_spread.program
-            and heterogeneity.metric = segment_spread.metric
-            and heterogeneity.cycle = segment_spread.cycle
+        on heterogeneity.family_key = segment_spread.family_key and heterogeneity.cycle_number = segment_spread.cycle_number
 )
 
 -- What the interval excludes is not reported, however strong the shrinkage.
 select
-    program,
-    metric,
-    segment,
-    tag,
-    cycle,
+    claim_key,
+    cycle_number,
+    tag_family_key,
+    is_pooled,
     experiments,
     mean_contrast,
     mean_variance,

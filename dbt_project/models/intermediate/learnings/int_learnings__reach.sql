@@ -3,7 +3,14 @@
 with
 
 arms as (
-    select * from {{ ref('int_experiments__closed_arms') }}
+    select
+        comparisons.program,
+        comparisons.metric,
+        comparisons.segment,
+        comparisons.entered_in_cycle,
+        closed.n
+    from {{ ref('int_experiments__closed_arms') }} as closed
+    inner join {{ ref('int_experiments__comparisons') }} as comparisons on closed.comparison_key = comparisons.comparison_key
 ),
 
 cycles as (

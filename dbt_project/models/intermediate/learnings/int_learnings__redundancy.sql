@@ -5,7 +5,13 @@
 with
 
 evidence as (
-    select * from {{ ref('tag_evidence') }} where segment = 'all'
+    select
+        evidence.*,
+        estimates.mean_contrast
+    from {{ ref('tag_evidence') }} as evidence
+    inner join {{ ref('int_learnings__estimates') }} as estimates
+        on evidence.claim_key = estimates.claim_key and evidence.cycle_number = estimates.cycle_number
+    where evidence.segment = 'all'
 ),
 
 policy as (
@@ -22,7 +28,14 @@ contrasts as (
 ),
 
 arms as (
-    select distinct program, metric, experiment_id, creative_id from {{ ref('int_experiments__closed_arms') }}
+    select distinct
+        comparisons.program,
+        comparisons.metric,
+        comparisons.experiment_id,
+        planned.creative_id
+    from {{ ref('int_experiments__closed_arms') }} as closed
+    inner join {{ ref('int_experiments__comparisons') }} as comparisons on closed.comparison_key = comparisons.comparison_key
+    inner join {{ ref('int_experiments__arms') }} as planned on closed.arm_key = planned.arm_key
 ),
 
 arm_tags as (

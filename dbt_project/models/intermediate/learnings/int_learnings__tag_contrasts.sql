@@ -9,22 +9,36 @@ noise as (
     select * from {{ ref('int_learnings__creative_noise') }}
 ),
 
+cycles as (
+    select * from {{ ref('int_learnings__cycles') }}
+),
+
+subjects as (
+    select
+        comparisons.*,
+        cycles.cycle_number,
+        noise.between_creative_variance_before as noise_variance
+    from {{ ref('int_experiments__comparisons') }} as comparisons
+    inner join noise
+        on
+            comparisons.program = noise.program
+            and comparisons.metric = noise.metric
+            and comparisons.entered_in_cycle = noise.cycle
+    inner join cycles on comparisons.program = cycles.program and comparisons.entered_in_cycle = cycles.cycle
+),
+
 arms as (
     select
         closed.*,
-        noise.between_creative_variance_before as noise_variance,
-        1 / (closed.sampling_variance + noise.between_creative_variance_before) as weight
+        subjects.replicate_key,
+        1 / (closed.sampling_variance + subjects.noise_variance) as weight
     from {{ ref('int_experiments__closed_arms') }} as closed
-    inner join noise
-        on
-            closed.program = noise.program
-            and closed.metric = noise.metric
-            and closed.entered_in_cycle = noise.cycle
+    inner join subjects on closed.comparison_key = subjects.comparison_key
 ),
 
 tags as (
     select
-        {{ key_of(['program', 'experiment_id', 'creative_id']) }} as creative_key,
+        creative_key,
         tag,
         {{ key_of(['tag']) }} as tag_key
     from {{ ref('int_experiments__arm_tags') }}
@@ -57,27 +71,13 @@ comparisons as (
     select
         comparison_key,
         count(*) as arms,
+        bool_and(is_randomised) as is_randomised,
+        bool_or(tags_by_design) as tags_by_design,
         {{ exact_total('weight') }} as weight,
         {{ exact_total('weight * log_rate') }} as weighted,
         {{ exact_total('weight * weight * sampling_variance') }} as spread
     from arms
     group by comparison_key
-),
-
--- One row per comparison: what it is, and how often a creative of its experiment stands in more than one segment.
-subjects as (
-    select
-        comparison_key,
-        program,
-        metric,
-        experiment_id,
-        segment,
-        entered_in_cycle,
-        max(noise_variance) as noise_variance,
-        min(cast(is_randomised as integer)) = 1 as is_randomised,
-        max(cast(tags_by_design as integer)) = 1 as tags_by_design
-    from arms
-    group by comparison_key, program, metric, experiment_id, segment, entered_in_cycle
 ),
 
 with_tag as (
@@ -147,10 +147,9 @@ unmatched_total as (
         + (comparisons.spread - carried.spread) / power(comparisons.weight - carried.weight, 2) as sampling_variance
     from carried
     inner join comparisons on carried.comparison_key = comparisons.comparison_key
-    inner join subjects on carried.comparison_key = subjects.comparison_key
     left join matched_total
         on carried.comparison_key = matched_total.comparison_key and carried.tag = matched_total.tag
-    where matched_total.tag is null and comparisons.arms > carried.arms_with and not subjects.tags_by_design
+    where matched_total.tag is null and comparisons.arms > carried.arms_with and not comparisons.tags_by_design
 ),
 
 united as (
@@ -161,65 +160,90 @@ united as (
 
 described as (
     select
-        subjects.program,
-        subjects.metric,
-        subjects.experiment_id,
-        subjects.segment,
-        united.tag,
-        subjects.entered_in_cycle,
-        united.contrast,
-        united.sampling_variance,
+        united.*,
+        subjects.replicate_key,
         subjects.noise_variance,
-        cast(united.arms_with as double) as arms_with,
-        cast(united.arms_without as double) as arms_without,
-        united.is_matched,
-        subjects.is_randomised,
-        subjects.tags_by_design
+        comparisons.is_randomised
     from united
     inner join subjects on united.comparison_key = subjects.comparison_key
+    inner join comparisons on united.comparison_key = comparisons.comparison_key
 ),
 
 -- Creatives shared by segments are one creative each, however many segments saw them.
 sharing as (
     select
-        program,
-        metric,
-        experiment_id,
-        cast(count(*) as double) / count(distinct creative_id) as segments_per_creative
-    from arms
-    group by program, metric, experiment_id
+        replicate_key,
+        cast(sum(arms) as double) / count(*) as segments_per_creative
+    from (select replicate_key, creative_key, count(*) as arms from arms group by replicate_key, creative_key)
+    group by replicate_key
 ),
 
 pooled as (
     select
-        described.program,
-        described.metric,
-        described.experiment_id,
-        'all' as segment,
+        described.replicate_key,
         described.tag,
-        max(described.entered_in_cycle) as entered_in_cycle,
         {{ exact_total('described.contrast / described.sampling_variance') }}
         / {{ exact_total('1 / described.sampling_variance') }} as contrast,
         1 / {{ exact_total('1 / described.sampling_variance') }} as sampling_variance,
         max(described.noise_variance) as noise_variance,
-        greatest(sum(described.arms_with) / max(sharing.segments_per_creative), 1) as arms_with,
-        greatest(sum(described.arms_without) / max(sharing.segments_per_creative), 1) as arms_without,
-        min(cast(described.is_matched as integer)) = 1 as is_matched,
-        min(cast(described.is_randomised as integer)) = 1 as is_randomised,
-        max(cast(described.tags_by_design as integer)) = 1 as tags_by_design
+        cast(sum(described.arms_with) as double) as arms_with,
+        cast(sum(described.arms_without) as double) as arms_without,
+        bool_and(described.is_matched) as is_matched,
+        bool_and(described.is_randomised) as is_randomised
     from described
-    inner join sharing
-        on
-            described.program = sharing.program
-            and described.metric = sharing.metric
-            and described.experiment_id = sharing.experiment_id
-    group by described.program, described.metric, described.experiment_id, described.tag
+    group by described.replicate_key, described.tag
+),
+
+replicates as (
+    select
+        replicate_key,
+        any_value(program) as program,
+        any_value(metric) as metric,
+        any_value(experiment_id) as experiment_id,
+        any_value(entered_in_cycle) as entered_in_cycle,
+        any_value(cycle_number) as cycle_number
+    from subjects
+    group by replicate_key
 ),
 
 both_levels as (
-    select * from pooled
+    select
+        replicates.program,
+        replicates.metric,
+        replicates.experiment_id,
+        'all' as segment,
+        pooled.tag,
+        replicates.entered_in_cycle,
+        replicates.cycle_number,
+        pooled.contrast,
+        pooled.sampling_variance,
+        pooled.noise_variance,
+        greatest(pooled.arms_with / sharing.segments_per_creative, 1) as arms_with,
+        greatest(pooled.arms_without / sharing.segments_per_creative, 1) as arms_without,
+        pooled.is_matched,
+        pooled.is_randomised
+    from pooled
+    inner join replicates on pooled.replicate_key = replicates.replicate_key
+    inner join sharing on pooled.replicate_key = sharing.replicate_key
     union all
-    select * from described where segment <> 'all'
+    select
+        subjects.program,
+        subjects.metric,
+        subjects.experiment_id,
+        subjects.segment,
+        described.tag,
+        subjects.entered_in_cycle,
+        subjects.cycle_number,
+        described.contrast,
+        described.sampling_variance,
+        described.noise_variance,
+        cast(described.arms_with as double) as arms_with,
+        cast(described.arms_without as double) as arms_without,
+        described.is_matched,
+        described.is_randomised
+    from described
+    inner join subjects on described.comparison_key = subjects.comparison_key
+    where subjects.segment <> 'all'
 ),
 
 measured as (
@@ -236,5 +260,6 @@ select
         when not is_randomised then 'platform'
         when is_matched then 'designed'
         else 'randomised'
-    end as grade
+    end as grade,
+    {{ key_of(['program', 'metric', 'segment', 'tag']) }} as claim_key
 from measured

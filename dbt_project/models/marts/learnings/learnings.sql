@@ -27,15 +27,18 @@ cycles as (
     select * from {{ ref('stg_ledger__cycles') }}
 ),
 
+recency as (
+    select * from {{ ref('int_learnings__recency') }}
+),
+
 histories as (
     select
         evidence.*,
         max(cast(evidence.is_supported as integer)) over so_far = 1 as was_supported,
-        min(case when evidence.is_supported then evidence.cycle_number end) over so_far as first_supported_number,
         sign(evidence.total) as direction
     from evidence
     window so_far as (
-        partition by evidence.program, evidence.metric, evidence.segment, evidence.tag
+        partition by evidence.claim_key
         order by evidence.cycle_number
         rows between unbounded preceding and current row
     )
@@ -44,16 +47,20 @@ histories as (
 facts as (
     select
         histories.*,
+        recency.recent_z,
         estimates.effect,
         estimates.effect_sd,
         estimates.ci_low,
         estimates.ci_high,
         redundancy.explained_by,
         abs(estimates.effect) * coalesce(reach.share, 1) as expected_value,
-        first_value(histories.direction) over (
-            partition by histories.program, histories.metric, histories.segment, histories.tag, histories.was_supported
-            order by histories.cycle_number
-        ) as first_direction,
+        case
+            when histories.was_supported
+                then
+                    first_value(histories.direction) over (
+                        partition by histories.claim_key, histories.was_supported order by histories.cycle_number
+                    )
+        end as first_direction,
         policy.min_experiments,
         policy.min_creatives_with_tag,
         policy.max_age_cycles,
@@ -64,13 +71,8 @@ facts as (
         histories.cycle_number - histories.last_tried_number as cycles_since_tried
     from histories
     inner join policy on histories.program = policy.program
-    left join estimates
-        on
-            histories.program = estimates.program
-            and histories.metric = estimates.metric
-            and histories.segment = estimates.segment
-            and histories.tag = estimates.tag
-            and histories.cycle = estimates.cycle
+    inner join estimates on histories.claim_key = estimates.claim_key and histories.cycle_number = estimates.cycle_number
+    left join recency on histories.claim_key = recency.claim_key and histories.cycle_number = recency.cycle_number
     left join redundancy
         on
             histories.segment = 'all'
@@ -142,6 +144,7 @@ select
     pruned.ci_high,
     pruned.log_e_value,
     pruned.log_e_value_robust,
+    pruned.recent_z,
     exp(least(pruned.log_e_value, 700)) as e_value,
     pruned.experiments as n_experiments,
     pruned.creatives as n_creatives,

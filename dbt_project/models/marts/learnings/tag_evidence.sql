@@ -1,11 +1,15 @@
 -- One row per program, metric, segment, tag and cycle since the tag was first tried: everything known about it by the end of the cycle.
 -- Anytime-valid t-test (Gonen et al. 2005) within a family judged by e-BH (Wang and Ramdas 2022). Segment 'all' pools the segments;
--- segments are judged within the tags that passed there.
+-- segments are judged within the tags that passed there. Only randomised evidence is a claim.
 
 with
 
-accumulated as (
+totals as (
     select * from {{ ref('int_learnings__tag_totals') }}
+),
+
+claims as (
+    select * from {{ ref('int_learnings__claims') }}
 ),
 
 policy as (
@@ -14,137 +18,151 @@ policy as (
 
 judged as (
     select
-        accumulated.*,
+        totals.*,
+        claims.tag_family_key,
         policy.false_discovery_rate,
         policy.min_creatives_with_tag,
-        policy.effect_prior_variance,
         least({{ log_e_t(
-            'accumulated.experiments', 'accumulated.total', 'accumulated.total_square',
-            'policy.effect_prior_variance', 'policy.min_experiments'
+            'totals.experiments', 'totals.total', 'totals.total_square', 'policy.effect_prior_variance', 'policy.min_experiments'
         ) }}, 700.0) as log_e_value,
-        {{ log_e_robust('accumulated.total', 'accumulated.total_square', 'policy.robust_rate') }} as log_e_value_robust
-    from accumulated
-    inner join policy on accumulated.program = policy.program
+        {{ log_e_robust('totals.total', 'totals.total_square', 'policy.robust_rate') }} as log_e_value_robust
+    from totals
+    inner join claims on totals.claim_key = claims.claim_key
+    inner join policy on totals.program = policy.program
 ),
 
--- e-BH over the tags pooled: keep the largest k whose k-th e-value reaches claims / (q k). Only randomised evidence is a claim.
+-- e-BH over the tags pooled: keep the largest k whose k-th e-value reaches claims / (q k). Equal e-values pass or fail together.
 ranked as (
     select
-        *,
-        row_number() over family as claim_rank,
-        count(*) over (partition by program, metric, cycle, segment = 'all', experiments > 0) as claims
+        claim_key,
+        family_key,
+        tag_family_key,
+        cycle_number,
+        log_e_value,
+        false_discovery_rate,
+        row_number() over (partition by family_key, cycle_number order by log_e_value desc) as claim_rank,
+        count(*) over (partition by family_key, cycle_number) as family_claims
     from judged
-    window family as (
-        partition by program, metric, cycle, segment = 'all', experiments > 0 order by log_e_value desc, segment, tag
-    )
+    where is_pooled and experiments > 0
 ),
 
-pooled_kept as (
+families as (
     select
-        program,
-        metric,
-        cycle,
-        max(claim_rank) as kept
+        family_key,
+        cycle_number,
+        max(family_claims) as family_claims,
+        max(case when log_e_value >= ln(family_claims / (false_discovery_rate * claim_rank)) then claim_rank end) as family_kept
     from ranked
-    where segment = 'all' and experiments > 0 and log_e_value >= ln(claims / (false_discovery_rate * claim_rank))
-    group by program, metric, cycle
+    group by family_key, cycle_number
 ),
 
-pooled_passed as (
+passed as (
     select
-        ranked.program,
-        ranked.metric,
-        ranked.tag,
-        ranked.cycle
+        ranked.claim_key,
+        ranked.tag_family_key,
+        ranked.cycle_number
     from ranked
-    inner join pooled_kept
+    inner join families
         on
-            ranked.program = pooled_kept.program
-            and ranked.metric = pooled_kept.metric
-            and ranked.cycle = pooled_kept.cycle
-            and ranked.claim_rank <= pooled_kept.kept
-    where ranked.segment = 'all' and ranked.experiments > 0
+            ranked.family_key = families.family_key
+            and ranked.cycle_number = families.cycle_number
+            and ranked.claim_rank <= families.family_kept
 ),
 
 -- e-BH again, over the segments of the tags that passed.
 segments_ranked as (
     select
-        ranked.program,
-        ranked.metric,
-        ranked.segment,
-        ranked.tag,
-        ranked.cycle,
-        ranked.log_e_value,
-        ranked.false_discovery_rate,
-        row_number() over (
-            partition by ranked.program, ranked.metric, ranked.cycle order by ranked.log_e_value desc, ranked.segment, ranked.tag
-        ) as claim_rank,
-        count(*) over (partition by ranked.program, ranked.metric, ranked.cycle) as claims
-    from ranked
-    inner join pooled_passed
-        on
-            ranked.program = pooled_passed.program
-            and ranked.metric = pooled_passed.metric
-            and ranked.tag = pooled_passed.tag
-            and ranked.cycle = pooled_passed.cycle
-    where ranked.segment <> 'all' and ranked.experiments > 0
+        judged.claim_key,
+        judged.family_key,
+        judged.cycle_number,
+        judged.log_e_value,
+        judged.false_discovery_rate,
+        row_number() over (partition by judged.family_key, judged.cycle_number order by judged.log_e_value desc) as claim_rank,
+        count(*) over (partition by judged.family_key, judged.cycle_number) as family_claims
+    from judged
+    inner join passed on judged.tag_family_key = passed.tag_family_key and judged.cycle_number = passed.cycle_number
+    where not judged.is_pooled and judged.experiments > 0
 ),
 
-segments_kept as (
+segment_families as (
     select
-        program,
-        metric,
-        cycle,
-        max(claims) as claims,
-        max(case when log_e_value >= ln(claims / (false_discovery_rate * claim_rank)) then claim_rank end) as kept
+        family_key,
+        cycle_number,
+        max(family_claims) as family_claims,
+        max(case when log_e_value >= ln(family_claims / (false_discovery_rate * claim_rank)) then claim_rank end) as family_kept
     from segments_ranked
-    group by program, metric, cycle
+    group by family_key, cycle_number
 ),
 
-decided as (
+significant as (
+    select claim_key, cycle_number from passed
+    union all
     select
-        ranked.*,
-        case when ranked.segment = 'all' then ranked.claim_rank else segments_ranked.claim_rank end as family_rank,
-        case when ranked.segment = 'all' then pooled_kept.kept else segments_kept.kept end as family_kept,
-        case when ranked.segment = 'all' then ranked.claims else coalesce(segments_kept.claims, ranked.claims) end as family_claims
-    from ranked
-    left join pooled_kept
-        on ranked.program = pooled_kept.program and ranked.metric = pooled_kept.metric and ranked.cycle = pooled_kept.cycle
-    left join segments_kept
-        on ranked.program = segments_kept.program and ranked.metric = segments_kept.metric and ranked.cycle = segments_kept.cycle
-    left join segments_ranked
+        segments_ranked.claim_key,
+        segments_ranked.cycle_number
+    from segments_ranked
+    inner join segment_families
         on
-            ranked.segment <> 'all'
-            and ranked.program = segments_ranked.program
-            and ranked.metric = segments_ranked.metric
-            and ranked.segment = segments_ranked.segment
-            and ranked.tag = segments_ranked.tag
-            and ranked.cycle = segments_ranked.cycle
+            segments_ranked.family_key = segment_families.family_key
+            and segments_ranked.cycle_number = segment_families.cycle_number
+            and segments_ranked.claim_rank <= segment_families.family_kept
+),
+
+-- Segments of tags that did not pass are not claimed; what could have been claimed sets the level of their intervals.
+tried as (
+    select
+        family_key,
+        cycle_number,
+        is_pooled,
+        count(*) as family_claims
+    from judged
+    where experiments > 0
+    group by family_key, cycle_number, is_pooled
+),
+
+both_families as (
+    select
+        tried.family_key,
+        tried.cycle_number,
+        tried.is_pooled,
+        coalesce(segment_families.family_claims, tried.family_claims) as family_claims,
+        case when tried.is_pooled then families.family_kept else segment_families.family_kept end as family_kept
+    from tried
+    left join families
+        on tried.is_pooled and tried.family_key = families.family_key and tried.cycle_number = families.cycle_number
+    left join segment_families
+        on
+            not tried.is_pooled
+            and tried.family_key = segment_families.family_key
+            and tried.cycle_number = segment_families.cycle_number
 )
 
 select
-    program,
-    metric,
-    segment,
-    tag,
-    cycle,
-    cast(cycle_number as bigint) as cycle_number,
-    cast(experiments as bigint) as experiments,
-    cast(platform_experiments as bigint) as platform_experiments,
-    cast(designed_experiments as bigint) as designed_experiments,
-    cast(creatives as bigint) as creatives,
-    cast(last_tried_number as bigint) as last_tried_number,
-    total,
-    total_square,
-    case when experiments > 0 then weighted / weight when any_weight > 0 then any_weighted / any_weight end as mean_contrast,
-    precision_root,
-    weight,
-    squared_weight,
-    recent_total / nullif(sqrt(recent_square), 0) as recent_z,
-    log_e_value,
-    log_e_value_robust,
-    cast(family_claims as bigint) as family_claims,
-    cast(coalesce(family_kept, 0) as bigint) as family_kept,
-    coalesce(experiments > 0 and family_rank <= family_kept, false) as is_significant,
-    coalesce(experiments > 0 and family_rank <= family_kept and creatives >= min_creatives_with_tag, false) as is_supported
-from decided
+    claims.program,
+    claims.metric,
+    claims.segment,
+    claims.tag,
+    judged.cycle,
+    judged.cycle_number,
+    judged.experiments,
+    judged.all_experiments - judged.experiments as platform_experiments,
+    judged.designed_experiments,
+    judged.creatives,
+    judged.last_tried_number,
+    judged.total,
+    judged.total_square,
+    judged.log_e_value,
+    judged.log_e_value_robust,
+    both_families.family_claims,
+    coalesce(both_families.family_kept, 0) as family_kept,
+    significant.claim_key is not null as is_significant,
+    significant.claim_key is not null and judged.creatives >= judged.min_creatives_with_tag as is_supported,
+    judged.claim_key
+from judged
+inner join claims on judged.claim_key = claims.claim_key
+left join both_families
+    on
+        judged.family_key = both_families.family_key
+        and judged.cycle_number = both_families.cycle_number
+        and judged.is_pooled = both_families.is_pooled
+left join significant on judged.claim_key = significant.claim_key and judged.cycle_number = significant.cycle_number

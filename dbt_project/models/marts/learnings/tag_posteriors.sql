@@ -4,53 +4,61 @@
 with
 
 estimates as (
-    select * from {{ ref('int_learnings__estimates') }}
+    select * from {{ ref('int_learnings__estimates') }} where mean_variance is not null
+),
+
+evidence as (
+    select * from {{ ref('tag_evidence') }}
 ),
 
 policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+described as (
+    select
+        estimates.*,
+        evidence.program,
+        evidence.metric,
+        evidence.segment,
+        evidence.tag,
+        evidence.cycle,
+        policy.choice_prior_variance
+    from estimates
+    inner join evidence on estimates.claim_key = evidence.claim_key and estimates.cycle_number = evidence.cycle_number
+    inner join policy on evidence.program = policy.program
+),
+
+pooled_prior as (
+    select
+        *,
+        greatest(spread, choice_prior_variance) as prior_variance
+    from described
+    where is_pooled
+),
+
 pooled as (
     select
-        estimates.*,
-        greatest(estimates.spread, policy.choice_prior_variance) as prior_variance
-    from estimates
-    inner join policy on estimates.program = policy.program
-    where estimates.segment = 'all' and estimates.mean_variance is not null
-),
-
-pooled_posterior as (
-    select
-        program,
-        metric,
-        segment,
-        tag,
-        cycle,
-        experiments,
+        *,
         mean_contrast * prior_variance / (prior_variance + mean_variance) as posterior_mean,
         prior_variance * mean_variance / (prior_variance + mean_variance) as posterior_variance
-    from pooled
+    from pooled_prior
 ),
 
-segments as (
+-- A segment's prior is what is known of everybody, and how much segments may differ.
+segment_prior as (
     select
-        estimates.*,
-        pooled_posterior.posterior_mean as prior_mean,
-        pooled_posterior.posterior_variance + greatest(estimates.spread, policy.choice_prior_variance / 4) as prior_variance
-    from estimates
-    inner join policy on estimates.program = policy.program
-    inner join pooled_posterior
-        on
-            estimates.program = pooled_posterior.program
-            and estimates.metric = pooled_posterior.metric
-            and estimates.tag = pooled_posterior.tag
-            and estimates.cycle = pooled_posterior.cycle
-    where estimates.segment <> 'all' and estimates.mean_variance is not null
+        described.*,
+        pooled.posterior_mean as prior_mean,
+        pooled.posterior_variance + greatest(described.spread, described.choice_prior_variance / 4) as prior_variance
+    from described
+    inner join pooled on described.tag_family_key = pooled.tag_family_key and described.cycle_number = pooled.cycle_number
+    where not described.is_pooled
 ),
 
 united as (
-    select * from pooled_posterior
+    select program, metric, segment, tag, cycle, experiments, posterior_mean, posterior_variance
+    from pooled
     union all
     select
         program,
@@ -61,7 +69,7 @@ united as (
         experiments,
         (prior_mean * mean_variance + mean_contrast * prior_variance) / (prior_variance + mean_variance) as posterior_mean,
         prior_variance * mean_variance / (prior_variance + mean_variance) as posterior_variance
-    from segments
+    from segment_prior
 )
 
 select
@@ -70,7 +78,7 @@ select
     segment,
     tag,
     cycle,
-    cast(experiments as bigint) as experiments,
+    experiments,
     posterior_mean,
     sqrt(posterior_variance) as posterior_sd
 from united

@@ -1,15 +1,22 @@
 -- One row per program, experiment, segment, creative, metric and cycle of past experiments: one increment of sufficient statistics.
 -- Two imports that hold the same increment count once, the first one taken.
 
+{{ config(materialized='table') }}
+
 with
+
+keyed as (
+    select
+        *,
+        {{ key_of(['program', 'experiment_id', 'segment', 'creative_id']) }} as arm_key
+    from {{ source('raw', 'results') }}
+),
 
 increments as (
     select
         *,
-        row_number() over (
-            partition by program, experiment_id, segment, creative_id, metric, cycle order by imported_at, import_id, n, sum_y
-        ) as copy_number
-    from {{ source('raw', 'results') }}
+        row_number() over (partition by arm_key, metric, cycle order by imported_at, import_id, n, sum_y) as copy_number
+    from keyed
 )
 
 select
@@ -28,6 +35,7 @@ select
     text,
     tags,
     closes_in_cycle,
-    import_id
+    import_id,
+    arm_key
 from increments
 where copy_number = 1
