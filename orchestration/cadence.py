@@ -9,6 +9,7 @@ from orchestration.settings import read_settings
 
 FIRST_DAY = "2025-01-06"  # a Monday; cycles before it cannot be run
 CADENCE = read_settings().cadence
+ONE_BY_ONE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)  # a cycle may need what the one before it left
 
 PARTITIONS: dg.TimeWindowPartitionsDefinition = (
     dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY, day_offset=1, end_offset=1)

@@ -1,5 +1,6 @@
 """Runs the cycle job in this process: the same job, assets and records as in Dagster's UI."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,15 @@ import dagster as dg
 from orchestration.errors import LoopError, Refusal
 
 _INSTANCE = """\
-telemetry: {enabled: false}
-nux: {enabled: false}
+telemetry: {{enabled: false}}
+nux: {{enabled: false}}
 concurrency:
-  runs: {max_concurrent_runs: 1}
-  pools: {default_limit: 1, granularity: run}
+  runs: {{max_concurrent_runs: 1}}
+  pools: {{default_limit: 1, granularity: run}}
+event_log_storage:
+  module: orchestration.edges.run_storage
+  class: QuickEventLog
+  config: {{base_dir: {history}}}
 """
 
 
@@ -37,9 +42,9 @@ def dagster_home(warehouse: Path) -> Path:
     home = (warehouse / "dagster").resolve()
     try:
         home.mkdir(parents=True, exist_ok=True)
-        config = home / "dagster.yaml"
-        if not config.exists() or config.read_text(encoding="utf-8") != _INSTANCE:
-            config.write_text(_INSTANCE, encoding="utf-8")
+        config, content = home / "dagster.yaml", _INSTANCE.format(history=json.dumps(str(home / "history")))
+        if not config.exists() or config.read_text(encoding="utf-8") != content:
+            config.write_text(content, encoding="utf-8")
     except OSError as error:
         raise Refusal(
             str(warehouse), f"cannot be written ({error.strerror})", "Choose another folder with --warehouse."

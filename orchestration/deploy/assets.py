@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.cadence import PARTITIONS, cycle_of_key
+from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.channels import HandoverFiles
 from orchestration.deploy.experiments import launch_cycle
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
@@ -13,6 +13,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     group_name="deploy",
     deps=[dg.AssetKey(["generate", "creatives"]), dg.AssetKey(["marts", "audience"])],
     partitions_def=PARTITIONS,
+    backfill_policy=ONE_BY_ONE,
     pool="warehouse",
 )
 def experiments(

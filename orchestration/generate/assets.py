@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.cadence import PARTITIONS, cycle_of_key
+from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.generate.choosing import generator_for
 from orchestration.generate.cycle import generate_cycle
 from orchestration.learn.briefs import write_briefs
@@ -15,6 +15,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     group_name="generate",
     deps=[dg.AssetKey(["learn", "briefs"]), dg.AssetKey(["marts", "tag_posteriors"])],
     partitions_def=PARTITIONS,
+    backfill_policy=ONE_BY_ONE,
     pool="warehouse",
 )
 def creatives(

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.cadence import PARTITIONS, cycle_of_key
+from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.learn.briefing import rendered
 from orchestration.learn.briefs import write_briefs
 from orchestration.learn.pictures import forest_plot
@@ -15,6 +15,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     group_name="learn",
     deps=[dg.AssetKey(["marts", "learnings"]), dg.AssetKey(["published", "marts"])],
     partitions_def=PARTITIONS,
+    backfill_policy=ONE_BY_ONE,
     pool="warehouse",
 )
 def briefs(

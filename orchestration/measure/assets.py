@@ -2,13 +2,20 @@
 
 import dagster as dg
 
-from orchestration.cadence import PARTITIONS, cycle_of_key
+from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.measure.cycles import open_cycle
 from orchestration.measure.imports import intake_drop
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 
 
-@dg.asset(key=["raw", "events"], group_name="measure", partitions_def=PARTITIONS, pool="warehouse", kinds={"duckdb"})
+@dg.asset(
+    key=["raw", "events"],
+    group_name="measure",
+    partitions_def=PARTITIONS,
+    backfill_policy=ONE_BY_ONE,
+    pool="warehouse",
+    kinds={"duckdb"},
+)
 def raw_events(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
