@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestration.edges.warehouse import Warehouse
-from orchestration.errors import LoopError
-from orchestration.programs.definition import read_programs
+from orchestration.errors import LoopError, Refusal
+from orchestration.learn.taxonomy import Taxonomy
+from orchestration.programs.definition import Program, read_programs
 from orchestration.settings import Settings
 
 
@@ -30,6 +31,47 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
+def require_ready(settings: Settings) -> None:
+    """Refuses at once what a cycle would refuse only after it has measured, built and learned.
+
+    Raises:
+        Refusal: if a program cannot be read, none has this cadence, or one asks for a tag or a model that is not there.
+    """
+    programs = [program for program in read_programs(settings.programs) if program.cadence == settings.cadence]
+    if not programs:
+        raise Refusal(
+            str(settings.programs),
+            f"holds no {settings.cadence} program",
+            "Add one, or set LOOP_CADENCE to the other cadence.",
+        )
+    _require_tags(programs)
+    for program in programs:
+        if lacks := _lacks(program):
+            raise Refusal(
+                f"program {program.program}",
+                f"asks for a model, but {lacks}",
+                "Set it, or choose `generator: offline`.",
+            )
+
+
+def _require_tags(programs: list[Program]) -> None:
+    names = Taxonomy.load().names
+    for program in programs:
+        if unknown := [tag for tag in program.tags if tag not in names]:
+            raise Refusal(
+                f"program {program.program}", f"names the unknown tag {unknown[0]}", f"Choose among {', '.join(names)}."
+            )
+
+
+def _lacks(program: Program) -> str | None:
+    """What is missing to ask the program's model; None if it asks for none."""
+    if program.model.generator == "offline":
+        return None
+    if not os.environ.get("OPENAI_API_KEY"):
+        return "OPENAI_API_KEY is not set"
+    return None if program.model.name else "its model has no name"
+
+
 def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
     try:
         found, is_well = look()
@@ -40,11 +82,15 @@ def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
 
 def _programs(settings: Settings) -> tuple[str, bool]:
     programs = read_programs(settings.programs)
+    _require_tags(programs)
     return f"{', '.join(program.program for program in programs)} ({settings.cadence})", True
 
 
 def _warehouse(settings: Settings) -> tuple[str, bool]:
     warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    place = next(path for path in (settings.warehouse, *settings.warehouse.resolve().parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise Refusal(str(settings.warehouse), "is no folder that can be written", "Choose another with --warehouse.")
     if not warehouse.path.exists():
         return f"{warehouse.path} does not exist yet; `loop demo`, `loop import` or `loop run` makes it", True
     rows = warehouse.rows(
@@ -65,11 +111,8 @@ def _manifest() -> tuple[str, bool]:
 
 
 def _model(settings: Settings) -> tuple[str, bool]:
-    asks = [program.program for program in read_programs(settings.programs) if program.model.generator == "openai"]
-    if not asks:
+    programs = [program for program in read_programs(settings.programs) if program.model.generator == "openai"]
+    if not programs:
         return "offline generator; no key is needed", True
-    has_key = bool(os.environ.get("OPENAI_API_KEY"))
-    return (
-        f"{', '.join(asks)} ask{'s' if len(asks) == 1 else ''} for a model; OPENAI_API_KEY is {'set' if has_key else 'not set'}",
-        has_key,
-    )
+    found = [f"{program.program}: {_lacks(program) or f'{program.model.name}, the key is set'}" for program in programs]
+    return "; ".join(found), all(_lacks(program) is None for program in programs)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,9 +79,26 @@ def run_cycle(
         only: Stages (asset groups) to run; empty runs all.
 
     Raises:
+        Refusal: if the project was never parsed, or the cycle lies in the future or too far back.
         LoopError: what a stage refused.
     """
-    from orchestration.definitions import defs
+    from orchestration.edges.dbt import MANIFEST
+
+    if not MANIFEST.exists():
+        raise Refusal("dbt manifest", "is missing", "Run `loop manifest`.")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", dg.BetaWarning
+        )  # backfill_policy; the lock pins the version that is known to work
+        from orchestration.definitions import defs
+    from orchestration.cadence import FIRST_DAY, PARTITIONS
+
+    if not PARTITIONS.has_partition_key(key):
+        raise Refusal(
+            f"cycle of {key}",
+            "cannot be run",
+            f"Name a cycle that began on {FIRST_DAY} or later, and not in the future.",
+        )
 
     config = {
         "resources": {
@@ -103,10 +121,16 @@ def run_cycle(
         return StageRun(result.run_id, _count(result))
 
 
-def _group(asset: dg.AssetKey) -> str:
-    from orchestration.definitions import defs
+def _definitions() -> dg.Definitions:
+    """The definitions, without Dagster's notes on its own beta parameters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=dg.BetaWarning)
+        from orchestration.definitions import defs
+    return defs
 
-    return defs.resolve_asset_graph().get(asset).group_name
+
+def _group(asset: dg.AssetKey) -> str:
+    return _definitions().resolve_asset_graph().get(asset).group_name
 
 
 def _count(result: dg.ExecuteInProcessResult) -> int:

@@ -34,11 +34,9 @@ def import_(
     from orchestration.measure.imports import import_file
 
     house = Warehouse(settings.warehouse)
-    house.migrate()
+    columns = _mapping(as_, mapping, kind, set_ or [])
     with err.status(f"reading {file.name}") as status:
-        report = import_file(
-            house, file, _mapping(as_, mapping, kind, set_ or []), SystemClock(), progress=status.update
-        )
+        report = import_file(house, file, columns, SystemClock(), progress=status.update)
         tag_texts(house, Taxonomy.load(), SystemClock().now())
     if as_json:
         sys.stdout.write(json.dumps(asdict(report)) + "\n")
@@ -101,17 +99,17 @@ def _mapping(as_: str | None, file: Path | None, kind: str, sets: list[str]) -> 
         base = None
     if base is not None and not sets:
         return base
-    content: dict[str, Any] = base.model_dump(exclude_defaults=True) | {"kind": base.kind} if base else {"kind": kind}
+    flags = {} if base else {"kind": kind}
     for setting in sets:
         target, separator, value = setting.partition("=")
-        if not separator or not target or not value:
+        if not separator or not target.rstrip(":") or not value:
             raise Refusal(
                 f"--set {setting}",
                 "is not target=column",
                 "Write, for example, --set n=impressions or --set metric:=click.",
             )
-        content[target.rstrip(":")] = {"constant": value} if target.endswith(":") else value
-    return Mapping.of(content, "--set")
+        flags[target.rstrip(":")] = f"={value}" if target.endswith(":") else value
+    return Mapping.from_flags(flags, base)
 
 
 def _print_report(report: Any) -> None:
@@ -144,7 +142,9 @@ def aa(
     rate: Annotated[float, typer.Option(min=0.0001, max=0.9, help="Conversions per person.")] = 0.03,
     tags: Annotated[int, typer.Option(min=2, max=50)] = 5,
     segments: Annotated[int, typer.Option(min=1, max=20)] = 3,
-    effect: Annotated[float, typer.Option(help="Effect of the first two tags in the power run.")] = 0.1,
+    effect: Annotated[
+        float, typer.Option(min=-0.9, max=10, help="Effect of the first two tags in the power run.")
+    ] = 0.1,
     creative_sd: Annotated[
         float, typer.Option(min=0, max=1, help="Differences between creatives that no tag explains.")
     ] = 0.1,
@@ -181,7 +181,7 @@ def aa(
 
 
 def plan(
-    effect: Annotated[float, typer.Option(help="Relative change to find, 0.1 for +10 %.")],
+    effect: Annotated[float, typer.Option(min=-0.9, max=10, help="Relative change to find, 0.1 for +10 %.")],
     rate: Annotated[float, typer.Option(min=0.00001, max=0.99, help="Conversions per person.")],
     people: Annotated[int, typer.Option(min=1, help="People who can be reached in one experiment, all arms together.")],
     arms: Annotated[int, typer.Option(min=2, help="Arms they are spread over.")] = 6,
@@ -194,7 +194,7 @@ def plan(
     from orchestration.learn.planning import plan as make_plan
 
     per_arm = people // arms
-    if per_arm < 1 or effect in (0.0, -1.0) or effect < -1:
+    if per_arm < 1 or effect == 0:
         raise Refusal(
             "plan",
             "there is no one in an arm, or no effect to find",

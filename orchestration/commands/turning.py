@@ -54,11 +54,11 @@ def run(
 ) -> None:
     """One cycle of the configured programs: measure, build, learn, generate, (approved) deploy."""
     settings = settings_for(warehouse)
+    from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
-    from orchestration.programs.definition import read_programs
     from orchestration.running import run_cycle
 
-    read_programs(settings.programs)
+    require_ready(settings)
     try:
         day = dt.date.fromisoformat(cycle) if cycle else SystemClock().now().date()
     except ValueError as error:
@@ -105,9 +105,8 @@ def doctor(warehouse: WarehouseOption = None) -> None:
 
     findings = examine(settings)
     for finding in findings:
-        out.print(
-            f"[{'green' if finding.is_well else 'red'}]{'ok ' if finding.is_well else 'no '}[/] {finding.subject}: {finding.found}"
-        )
+        out.print("ok  " if finding.is_well else "no  ", style="green" if finding.is_well else "red", end="")
+        out.print(f"{finding.subject}: {finding.found}", markup=False, soft_wrap=True)
     if not all(finding.is_well for finding in findings):
         sys.exit(2)
 
@@ -137,6 +136,8 @@ def _decide(warehouse: Path | None, creative: str, decision: str, actor: str, re
     from orchestration.generate.approval import decide
 
     house = Warehouse(settings.warehouse)
+    if not house.path.exists():
+        raise Refusal(str(settings.warehouse), "holds no warehouse yet", "`loop run` makes it and writes creatives.")
     house.migrate()
     decided = decide(house, creative, decision, actor, reason, SystemClock().now())
     out.print(f"{decision} {len(decided)} creative{'s' if len(decided) != 1 else ''}")

@@ -15,9 +15,11 @@ def backtest_table(summary: Sequence[dict[str, Any]]) -> Table:
         f"{len(summary)} claims were proved at some look" if summary else "Nothing was proved: no learning at any look"
     )
     table = Table(title=title, title_justify="left")
-    for column in ("program", "metric", "segment", "tag", "first proved", "now", "effect", "between", "experiments"):
+    names = [name for name in ("program", "metric") if len({row[name] for row in summary}) > 1]
+    for column in (*names, "segment", "tag", "first proved", "now", "effect", "between", "experiments"):
+        is_number = column in {"effect", "between", "experiments", "first proved"}
         table.add_column(
-            column, justify="right" if column in {"effect", "between", "experiments", "first proved"} else "left"
+            column, justify="right" if is_number else "left", no_wrap=column in {"tag", "between", "effect"}
         )
     for row in summary:
         interval = (
@@ -26,8 +28,7 @@ def backtest_table(summary: Sequence[dict[str, Any]]) -> Table:
             else f"{percent(row['ci_low'])} and {percent(row['ci_high'])}"
         )
         table.add_row(
-            row["program"],
-            row["metric"],
+            *(row[name] for name in names),
             row["segment"],
             row["tag"],
             str(row["first_active"]),

@@ -19,15 +19,20 @@ def cycle_line(cycle: CycleReport) -> str:
 def print_summary(console: Console, demo: Demo) -> None:
     """What was learned, how sure, what it earned, and what cannot be said yet."""
     active = [row for row in demo.learnings if row.status == "active"]
+    everywhere = {row.tag for row in active if row.segment == "all"}
     console.rule("What was learned")
     for row in active:
-        console.print(f"- {sentence(row)}", markup=False)
+        if row.segment == "all":
+            own = [part.segment for part in active if part.tag == row.tag and part.segment != "all"]
+            proved = f"; proved within {', '.join(own)} too" if own else ""
+            console.print(f"- {sentence(row)}{proved}", markup=False)
+        elif row.tag not in everywhere:
+            console.print(f"- {sentence(row)}", markup=False)
     if not active:
         console.print("- Nothing is proved yet. That is an answer too: a claim here must hold at every look.")
     console.rule("What cannot be said yet")
-    names = {row.tag for row in active if row.segment == "all"}
     for row in demo.learnings:
-        if row.segment == "all" and row.tag not in names and row.tag in demo.program.tags:
+        if row.segment == "all" and row.tag not in everywhere and row.tag in demo.program.tags:
             console.print(f"- {row.tag}: {row.reason}", markup=False)
     console.rule("What it earned")
     table = Table()
@@ -36,8 +41,8 @@ def print_summary(console: Console, demo: Demo) -> None:
         "sent",
         "baseline",
         "uplift",
-        "of the best given these creatives",
-        "of the best possible",
+        "of oracle",
+        "of ideal",
         "learnings",
         "false",
     ):
@@ -55,7 +60,10 @@ def print_summary(console: Console, demo: Demo) -> None:
         )
     console.print(table)
     console.print(
-        f"{demo.messages:,} messages. Rates are the simulated world's own truth; the loop never saw them. What it measured itself:"
+        "Oracle: the best arm, given the same creatives. Ideal: the best creatives the generator could have made."
+    )
+    console.print(
+        f"{demo.messages:,} messages. The rates are the simulated world's own truth, which the loop never sees. What it measured:"
     )
     for contrast in demo.value:
         other = "the baseline text" if contrast["against"] == "baseline" else "creatives written without the learnings"
