@@ -67,7 +67,7 @@ def _lacks(program: Program) -> str | None:
     """What is missing to ask the program's model; None if it asks for none."""
     if program.model.generator == "offline":
         return None
-    if not os.environ.get("OPENAI_API_KEY"):
+    if not os.environ.get("OPENAI_API_KEY") and not program.model.base_url:
         return "OPENAI_API_KEY is not set"
     return None if program.model.name else "its model has no name"
 

@@ -121,7 +121,7 @@ def run_cycle(
         return StageRun(result.run_id, _count(result))
 
 
-def _definitions() -> dg.Definitions:
+def definitions() -> dg.Definitions:
     """The definitions, without Dagster's notes on its own beta parameters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=dg.BetaWarning)
@@ -130,7 +130,7 @@ def _definitions() -> dg.Definitions:
 
 
 def _group(asset: dg.AssetKey) -> str:
-    return _definitions().resolve_asset_graph().get(asset).group_name
+    return definitions().resolve_asset_graph().get(asset).group_name
 
 
 def _count(result: dg.ExecuteInProcessResult) -> int:

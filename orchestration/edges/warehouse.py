@@ -42,12 +42,16 @@ class Warehouse:
 
         Raises:
             WarehouseLocked: if another process still writes when the patience is over.
-            Refusal: if the file is not a DuckDB database or the folder cannot be written.
+            Refusal: if the file is not a DuckDB database, or the folder cannot be written or is full.
         """
         connection = self._open()
         try:
             connection.execute("set timezone = 'UTC'")
             yield connection
+        except duckdb.IOException as error:
+            raise Refusal(
+                str(self.path), _first_line(error), "Check space and permissions, and run it again."
+            ) from error
         finally:
             connection.close()
 

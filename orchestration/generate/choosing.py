@@ -26,9 +26,10 @@ def generator_for(
     from orchestration.edges.model_api import ModelApi
     from orchestration.generate.openai_generator import OpenAIGenerator
 
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key or not program.model.name:
-        missing = "OPENAI_API_KEY is not set" if not key else "its model has no name"
+    key = os.environ.get("OPENAI_API_KEY", "")
+    needs_key = not key and not program.model.base_url  # a server of one's own may ask for none
+    if needs_key or not program.model.name:
+        missing = "OPENAI_API_KEY is not set" if needs_key else "its model has no name"
         raise Refusal(
             f"program {program.program}", f"asks for a model, but {missing}", "Set it, or choose `generator: offline`."
         )

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.edges.clock import cycle_of
+import yaml
+
+from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.programs.definition import FOLDER, Program, read_program
@@ -77,21 +79,22 @@ def run_demo(
     Raises:
         Refusal: if the folder holds another world, or real data.
     """
-    program = read_program(FOLDER / "subject_lines.yaml")
+    days = [FIRST_MONDAY + dt.timedelta(weeks=week) for week in range(cycles + 1)]
+    if days[-1] > SystemClock().now().date():
+        most = (SystemClock().now().date() - FIRST_MONDAY).days // 7
+        raise Refusal(f"--cycles {cycles}", "would end in the future", f"Ask for at most {most} cycles.")
     warehouse = Warehouse(folder)
-    if warehouse.path.exists() and not (folder / "world").exists():
-        raise Refusal(
-            str(folder), "holds a warehouse that is not a simulated world", "Choose another folder with --warehouse."
-        )
+    _refuse_real_data(warehouse)
     progress("making the world")
     world = World.create(folder, preset, seed)
-    days = [FIRST_MONDAY + dt.timedelta(weeks=week) for week in range(cycles + 1)]
+    programs = folder / "world" / "programs"
+    program = _sandbox_program(programs)
     done = _read(folder)
     for number, day in enumerate(days):
         finished = number - 1
         if finished >= 0 and finished < len(done):
             report(done[finished])
-        if number < len(done):
+        if number < len(done) or (number == len(done) == cycles):
             continue
         now = dt.datetime.combine(day, dt.time())
         progress(f"cycle {number + 1} of {cycles}: the week passes" if number < cycles else "the last week passes")
@@ -103,7 +106,7 @@ def run_demo(
             else f"cycle {number + 1} of {cycles}: measure, build, learn, generate, deploy"
         )
         stages = ("measure", "build", "learn") if last else ()
-        run_cycle(folder, FOLDER, "weekly", seed, day.isoformat(), fixed_time=now.isoformat(), only=stages)
+        run_cycle(folder, programs, "weekly", seed, day.isoformat(), fixed_time=now.isoformat(), only=stages)
         if finished >= len(done):
             done.append(_score(warehouse, program, folder, cycle_of(days[finished], "weekly"), cycle_of(day, "weekly")))
             _write(folder, done)
@@ -116,6 +119,27 @@ def run_demo(
     return Demo(
         program, tuple(done[:cycles]), tuple(_learnings(warehouse, program, last_cycle)), tuple(value), messages
     )
+
+
+def _sandbox_program(programs: Path) -> Program:
+    """The shipped program, allowed to approve by itself and to send: in this world nobody can be harmed."""
+    shipped = read_program(FOLDER / "subject_lines.yaml").model_dump(mode="json")
+    programs.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_dump(shipped | {"approval": "automatic", "dry_run": False}, sort_keys=False)
+    (programs / "subject_lines.yaml").write_text(content, encoding="utf-8")
+    return read_program(programs / "subject_lines.yaml")
+
+
+def _refuse_real_data(warehouse: Warehouse) -> None:
+    if not warehouse.path.exists() or (warehouse.folder / "world").exists():
+        return
+    warehouse.migrate()
+    if warehouse.rows("select 1 from raw.imports union all select 1 from ledger.cycles limit 1"):
+        raise Refusal(
+            str(warehouse.folder),
+            "holds a warehouse that is not a simulated world",
+            "Choose another folder with --warehouse.",
+        )
 
 
 def _score(warehouse: Warehouse, program: Program, folder: Path, cycle: int, look: int) -> CycleReport:
@@ -166,10 +190,7 @@ def discard(folder: Path) -> None:
     Raises:
         Refusal: if the folder holds a warehouse without a simulated world.
     """
-    if (folder / "loop.duckdb").exists() and not (folder / "world").exists():
-        raise Refusal(
-            str(folder), "holds a warehouse that is not a simulated world", "Remove it by hand if you mean it."
-        )
+    _refuse_real_data(Warehouse(folder))
     for name in ("world", "inbox", "outbox", "published", "dagster"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for file in folder.glob("loop.duckdb*"):

@@ -2,12 +2,8 @@
 
 with
 
-versions as (
-    select
-        program,
-        spec,
-        row_number() over (partition by program order by recorded_at desc, version desc) as from_the_last
-    from {{ source('ledger', 'programs') }}
+programs as (
+    select * from {{ ref('stg_ledger__programs') }}
 ),
 
 listed as (
@@ -15,8 +11,7 @@ listed as (
         program,
         cast(json_extract(spec, '$.activation.steps') as varchar[]) as steps,
         cast({{ json_text('spec', '$.activation.within_days') }} as integer) as within_days
-    from versions
-    where from_the_last = 1
+    from programs
 )
 
 select

@@ -26,7 +26,7 @@ sends as (
         min(experiment_id) as experiment_id,
         min(creative_id) as creative_id,
         min(scheduled_at) as sent_at
-    from {{ source('ledger', 'sends') }}
+    from {{ ref('stg_ledger__sends') }}
     where channel = 'email' and not is_dry_run
     group by send_id
 ),

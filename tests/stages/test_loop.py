@@ -1,0 +1,132 @@
+"""The whole loop through the real job: deterministic, resumable, honest, and the graph it runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
+ROOT = Path(__file__).parents[2]
+
+
+def loop(*arguments: str, folder: Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LOOP_WAREHOUSE": str(folder)}
+    return subprocess.run(
+        [*LOOP, *arguments], capture_output=True, text=True, env=environment, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """Two cycles, the first run killed in the middle of its second cycle."""
+    folder = tmp_path_factory.mktemp("loop")
+    process = subprocess.Popen(
+        [*LOOP, "demo", "--cycles", "2", "--seed", "3"],
+        env={**os.environ, "LOOP_WAREHOUSE": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # the first finished cycle
+    process.kill()
+    process.wait()
+    done = loop("demo", "--cycles", "2", "--seed", "3", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout.splitlines()[-1])
+
+
+def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(folder / "loop.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.slow
+def test_the_report_of_every_cycle(turned: tuple[Path, dict[str, object]]) -> None:
+    _, report = turned
+    cycles = report["cycles"]
+    assert isinstance(cycles, list)
+    assert [cycle["cycle"] for cycle in cycles] == [202602, 202603]
+    for cycle in cycles:
+        assert set(cycle) == {"cycle", "reward", "oracle", "ideal", "baseline", "learnings_active", "learnings_false"}
+        assert 0 < cycle["baseline"] < cycle["ideal"]
+        assert cycle["reward"] <= cycle["oracle"]
+
+
+@pytest.mark.slow
+def test_a_kill_half_way_leaves_nothing_double_and_nothing_missing(turned: tuple[Path, dict[str, object]]) -> None:
+    folder, _ = turned
+    assert rows(folder, "select count(*) from ledger.experiments") == [(6,)]
+    assert rows(folder, "select count(*) - count(distinct (experiment_id, user_id)) from ledger.assignments") == [(0,)]
+    assert rows(folder, "select count(*) - count(distinct creative_id) from ledger.creatives") == [(0,)]
+    assert rows(folder, "select count(*) - count(distinct send_id) from ledger.sends") == [(0,)]
+    assert rows(
+        folder,
+        """
+        select count(*) from ledger.assignments full join ledger.sends using (experiment_id, user_id)
+        where (sends.send_id is null) <> (assignments.creative_id = 'holdout')
+        """,
+    ) == [(0,)]
+    assert rows(
+        folder,
+        "select count(*) from (select event_id from staging.stg_events__events group by all having count(*) > 1)",
+    ) == [(0,)]
+
+
+@pytest.mark.slow
+def test_every_mart_is_published_and_counts_what_it_says(turned: tuple[Path, dict[str, object]]) -> None:
+    folder, _ = turned
+    published = folder / "published" / "current"
+    marts = {
+        row[0] for row in rows(folder, "select table_name from information_schema.tables where table_schema = 'marts'")
+    }
+    assert {file.stem for file in published.glob("*.parquet")} == marts
+    assert {"learnings", "experiment_verdicts", "retention_weekly", "weekly_actives", "activation", "referral"} <= marts
+    with duckdb.connect(str(published / "loop.duckdb"), read_only=True) as copy:
+        for mart in marts:
+            assert copy.execute(f"select count(*) from marts.{mart}").fetchall() == rows(
+                folder, f"select count(*) from marts.{mart}"
+            )
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_loop(turned: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    folder, report = turned
+    again = loop("demo", "--cycles", "2", "--seed", "3", "--json", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout.splitlines()[-1]) == report
+    creatives = "select creative_id, text from ledger.creatives order by creative_id"
+    assert rows(folder, creatives) == rows(tmp_path, creatives)
+    learnings = "select * from marts.learnings order by evidence_id"
+    assert repr(rows(folder, learnings)) == repr(rows(tmp_path, learnings))
+
+
+@pytest.mark.slow
+def test_another_world_is_not_mixed_in(turned: tuple[Path, dict[str, object]]) -> None:
+    folder, _ = turned
+    refused = loop("demo", "--seed", "4", folder=folder)
+    assert refused.returncode == 2
+    assert "already holds the world newsletter with seed 3" in refused.stderr.replace("\n", " ")
+
+
+def test_the_graph_reads_from_measure_to_deploy() -> None:
+    from orchestration.running import definitions
+
+    graph = definitions().resolve_asset_graph()
+    keys = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
+    edges = sorted(
+        f"{'/'.join(parent.path)} -> {'/'.join(key.path)}"
+        for key in keys
+        for parent in graph.get(key).parent_keys
+        if parent in keys
+    )
+    golden = ROOT / "tests" / "stages" / "asset_edges.txt"
+    assert edges == golden.read_text(encoding="utf-8").splitlines()
+    order = {"measure": 0, "build": 1, "learn": 2, "generate": 3, "deploy": 4}
+    for key in keys:
+        for parent in graph.get(key).parent_keys & keys:
+            assert order[graph.get(parent).group_name] <= order[graph.get(key).group_name], f"{parent} -> {key}"
