@@ -1,5 +1,7 @@
 -- One row per row of experiment_statistics, with digests of its ids in place of the ids: what the evidence is summed from.
--- Long texts as keys cost more than the statistics.
+-- Long texts as keys cost more than the statistics. A view: what is not read is not digested.
+
+{{ config(materialized='view') }}
 
 select
     {{ key_of(['program', 'experiment_id', 'segment', 'creative_id']) }} as arm_key,

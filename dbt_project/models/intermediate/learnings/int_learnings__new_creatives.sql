@@ -4,11 +4,15 @@
 with
 
 comparisons as (
-    select * from {{ ref('int_experiments__comparisons') }}
-),
-
-cycles as (
-    select * from {{ ref('int_learnings__cycles') }}
+    select
+        comparisons.comparison_key,
+        comparisons.program,
+        comparisons.metric,
+        comparisons.segment,
+        cycles.cycle_number
+    from {{ ref('int_experiments__comparisons') }} as comparisons
+    inner join {{ ref('int_learnings__cycles') }} as cycles
+        on comparisons.program = cycles.program and comparisons.entered_in_cycle = cycles.cycle
 ),
 
 claims as (
@@ -17,41 +21,45 @@ claims as (
 
 carriers as (
     select
-        comparisons.program,
-        comparisons.metric,
-        comparisons.segment,
-        tags.tag,
+        {{ key_of(['comparisons.program', 'comparisons.metric', 'comparisons.segment', 'tags.tag']) }} as claim_key,
+        {{ key_of(['comparisons.program', 'comparisons.metric', "'all'", 'tags.tag']) }} as pooled_claim_key,
         closed.text_key,
-        min(comparisons.entered_in_cycle) as cycle
+        comparisons.cycle_number
     from {{ ref('int_experiments__closed_arms') }} as closed
     inner join comparisons on closed.comparison_key = comparisons.comparison_key
     inner join {{ ref('int_experiments__arm_tags') }} as tags on closed.creative_key = tags.creative_key
-    group by comparisons.program, comparisons.metric, comparisons.segment, tags.tag, closed.text_key
+),
+
+by_segment as (
+    select
+        claim_key,
+        pooled_claim_key,
+        text_key,
+        min(cycle_number) as cycle_number
+    from carriers
+    group by claim_key, pooled_claim_key, text_key
 ),
 
 both_levels as (
     select
-        {{ key_of(['program', 'metric', "'all'", 'tag']) }} as claim_key,
+        pooled_claim_key as claim_key,
         text_key,
-        program,
-        min(cycle) as cycle
-    from carriers
-    group by program, metric, tag, text_key
+        min(cycle_number) as cycle_number
+    from by_segment
+    group by pooled_claim_key, text_key
     union all
     select
-        {{ key_of(['program', 'metric', 'segment', 'tag']) }} as claim_key,
+        claim_key,
         text_key,
-        program,
-        cycle
-    from carriers
-    where segment <> 'all'
+        cycle_number
+    from by_segment
+    where claim_key <> pooled_claim_key
 )
 
 select
     claims.claim_key,
-    greatest(cycles.cycle_number, claims.first_cycle_number) as cycle_number,
+    greatest(both_levels.cycle_number, claims.first_cycle_number) as cycle_number,
     count(*) as creatives
 from both_levels
 inner join claims on both_levels.claim_key = claims.claim_key
-inner join cycles on both_levels.program = cycles.program and both_levels.cycle = cycles.cycle
-group by claims.claim_key, greatest(cycles.cycle_number, claims.first_cycle_number)
+group by claims.claim_key, greatest(both_levels.cycle_number, claims.first_cycle_number)

@@ -29,7 +29,12 @@ subjects as (
 
 arms as (
     select
-        closed.*,
+        closed.comparison_key,
+        closed.creative_key,
+        closed.log_rate,
+        closed.sampling_variance,
+        closed.is_randomised,
+        closed.tags_by_design,
         subjects.replicate_key,
         1 / (closed.sampling_variance + subjects.noise_variance) as weight
     from {{ ref('int_experiments__closed_arms') }} as closed
@@ -123,6 +128,16 @@ matched_total as (
     group by comparison_key, tag
 ),
 
+-- Tags without twins, where the tags were not designed to have them.
+without_twins as (
+    select with_tag.*
+    from with_tag
+    inner join comparisons on with_tag.comparison_key = comparisons.comparison_key
+    left join matched_total
+        on with_tag.comparison_key = matched_total.comparison_key and with_tag.tag = matched_total.tag
+    where matched_total.tag is null and not comparisons.tags_by_design
+),
+
 carried as (
     select
         comparison_key,
@@ -131,7 +146,7 @@ carried as (
         {{ exact_total('weight') }} as weight,
         {{ exact_total('weighted') }} as weighted,
         {{ exact_total('spread') }} as spread
-    from with_tag
+    from without_twins
     group by comparison_key, tag
 ),
 
@@ -147,9 +162,7 @@ unmatched_total as (
         + (comparisons.spread - carried.spread) / power(comparisons.weight - carried.weight, 2) as sampling_variance
     from carried
     inner join comparisons on carried.comparison_key = comparisons.comparison_key
-    left join matched_total
-        on carried.comparison_key = matched_total.comparison_key and carried.tag = matched_total.tag
-    where matched_total.tag is null and comparisons.arms > carried.arms_with and not comparisons.tags_by_design
+    where comparisons.arms > carried.arms_with
 ),
 
 united as (
@@ -174,7 +187,7 @@ sharing as (
     select
         replicate_key,
         cast(sum(arms) as double) / count(*) as segments_per_creative
-    from (select replicate_key, creative_key, count(*) as arms from arms group by replicate_key, creative_key)
+    from (select replicate_key, creative_key, count(*) as arms from arms group by replicate_key, creative_key) as creatives
     group by replicate_key
 ),
 

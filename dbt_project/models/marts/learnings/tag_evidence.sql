@@ -114,9 +114,8 @@ tried as (
         family_key,
         cycle_number,
         is_pooled,
-        count(*) as family_claims
+        nullif(count(case when experiments > 0 then 1 end), 0) as family_claims
     from judged
-    where experiments > 0
     group by family_key, cycle_number, is_pooled
 ),
 
@@ -160,7 +159,7 @@ select
     judged.claim_key
 from judged
 inner join claims on judged.claim_key = claims.claim_key
-left join both_families
+inner join both_families
     on
         judged.family_key = both_families.family_key
         and judged.cycle_number = both_families.cycle_number
