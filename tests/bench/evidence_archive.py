@@ -40,12 +40,15 @@ def permuted(past: pd.DataFrame, worlds: int, rng: np.random.Generator) -> pd.Da
 
 
 def whole_tests() -> pd.DataFrame:
-    """One row per package of a test: headlines and images together, as people were dealt to them."""
+    """One row per package of a test: headlines and images together, as people were dealt to them.
+
+    A test's packages are dated by the first of them: twelve tests have packages of two weeks.
+    """
     packages = pd.read_parquet(ARCHIVE)
     return pd.DataFrame(
         {
             "program": "headlines",
-            "cycle": packages.test_week,
+            "cycle": packages.groupby("test_id").test_week.transform("min"),
             "experiment_id": packages.test_id,
             "creative_id": packages.row_id.astype(str),
             "segment": "all",
@@ -78,10 +81,13 @@ def published(learnings: Path) -> dict[str, dict[str, object]]:
         [list(PUBLISHED)],
     ).df()
     found = {str(row.pop("tag")): row for row in rows.to_dict("records")}
-    for tag, row in found.items():
-        sign = next(sign for name, sign in PUBLISHED.items() if tag.startswith(name))
-        row["right_sign"] = bool(row["effect"] * sign > 0)
-    return {tag: {str(key): value for key, value in row.items()} for tag, row in found.items()}
+    return {
+        tag: {"published": published_sign(tag), **{str(key): v for key, v in row.items()}} for tag, row in found.items()
+    }
+
+
+def published_sign(tag: str) -> int:
+    return next(sign for name, sign in PUBLISHED.items() if tag.startswith(name))
 
 
 def active_at_last(learnings: Path) -> list[str]:
@@ -102,7 +108,7 @@ def alarms(health: Path) -> dict[str, dict[str, float]]:
         with tests as (select test_id as experiment_id, min(created_at) as created_at from '{ARCHIVE}' group by test_id),
         judged as (
             select
-                case when created_at >= '{BROKEN[0]}' and created_at < '{BROKEN[1]}' then 'inside' else 'outside' end as place,
+                case when created_at::date between '{BROKEN[0]}' and '{BROKEN[1]}' then 'inside' else 'outside' end as place,
                 bool_or(status = 'unhealthy') as is_unhealthy, bool_or(status in ('unhealthy', 'suspect')) as is_covered
             from '{health}' join tests using (experiment_id)
             where status <> 'not_comparable'

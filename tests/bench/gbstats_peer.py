@@ -2,7 +2,7 @@
 
     python gbstats_peer.py claims|seconds UNITS < conversions.json     conversions [program][cycle][arm][segment]
 
-claims   share of programs in which a rule ever calls a tag (tag against baseline, all people so far, segments together)
+claims   share of programs in which a rule ever calls a tag in a segment (tag against baseline, all people so far)
 seconds  time per comparison (tag against baseline within a segment, all people so far), one by one
 """
 
@@ -33,20 +33,22 @@ def of(people, conversions):
 
 
 def claims(world, units):
-    seen = world.sum(3).cumsum(1)
+    seen = world.cumsum(1)
     rules = {
         "GrowthBook Bayesian, chance to win": lambda a, b: abs(bayesian(a, b).chance_to_win - 0.5) > WON - 0.5,
         "GrowthBook sequential test": lambda a, b: sequential(a, b).p_value < 0.05,
     }
+
+    def calls(rule, look, people):
+        controls = [of(people, y) for y in look[0]]
+        return any(rule(controls[segment], of(people, arm[segment])) for arm in look[1:] for segment in range(len(arm)))
+
     report = {}
     for name, rule in rules.items():
-        called = np.zeros((seen.shape[0], seen.shape[1]), dtype=bool)
-        for program, cycle in np.ndindex(*called.shape):
-            people = (cycle + 1) * units * world.shape[3]
-            arms = [of(people, y) for y in seen[program, cycle]]
-            called[program, cycle] = any(rule(arms[0], arm) for arm in arms[1:])
-        ever, last = called.any(1).mean(), called[:, -1].mean()
-        report[name] = {"ever": float(ever), "last_look": float(last), "programs": len(called)}
+        looks = [[(look, (cycle + 1) * units) for cycle, look in enumerate(program)] for program in seen]
+        ever = np.mean([any(calls(rule, *look) for look in program) for program in looks])
+        last = np.mean([calls(rule, *program[-1]) for program in looks])
+        report[name] = {"ever": float(ever), "last_look": float(last), "programs": len(looks)}
     return report
 
 
