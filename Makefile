@@ -25,7 +25,9 @@ lint: $(STAMP) $(MANIFEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd dbt_project && DO_NOT_TRACK=1 LOOP_DATABASE=target/lint.duckdb ../$(BIN)/sqlfluff lint models --processes 1
+	mkdir -p dbt_project/target/lint
+	cd dbt_project && DO_NOT_TRACK=1 DBT_TARGET_PATH=target/lint LOOP_DATABASE=target/lint/loop.duckdb \
+		../$(BIN)/sqlfluff lint models --processes 1
 
 # uv installs in seconds; where it cannot be had, pip does the same from the same hashes.
 $(STAMP): requirements.lock pyproject.toml

@@ -35,7 +35,9 @@ def permuted(past: pd.DataFrame, worlds: int, rng: np.random.Generator) -> pd.Da
     for world in range(worlds):
         order = np.lexsort((rng.random(len(past)), test))
         dealt = outcome.iloc[order].reset_index(drop=True)
-        copies.append(past.assign(program=f"world_{world:04d}", **{name: dealt[name] for name in outcome}))
+        copies.append(
+            past.assign(program=f"world_{world:04d}", n=dealt.n, sum_y=dealt.sum_y, planned_share=dealt.planned_share)
+        )
     return pd.concat(copies, ignore_index=True)
 
 

@@ -183,8 +183,8 @@ def compared(bench: Bench) -> Figures:
 
 def conversions(results: Path, programs: int) -> peers.Floats:
     """Conversions [program, cycle, arm, segment] of the first programs of a simulated file, in the order simulate() wrote them."""
-    rows = duckdb.execute(f"select sum_y from '{results}'").fetchnumpy()["sum_y"].astype(float)
-    return np.asarray(rows.reshape(-1, 52, 6, 3)[:programs])
+    rows = duckdb.execute(f"select sum_y from '{results}'").fetchnumpy()["sum_y"]
+    return np.asarray(rows, dtype=float).reshape(-1, 52, 6, 3)[:programs]
 
 
 PARTS: dict[str, Callable[[Bench], Figures]] = {

@@ -36,7 +36,7 @@ def e_bh(log_e: Floats) -> Bools:
     ordered = -np.sort(-log_e, axis=-1)
     bars = np.log(claims / (ALPHA * np.arange(1, claims + 1)))
     kept = np.max(np.where(ordered >= bars, np.arange(1, claims + 1), 0), axis=-1, keepdims=True)
-    return (kept > 0) & (log_e >= np.log(claims / (ALPHA * np.maximum(kept, 1))))
+    return np.asarray((kept > 0) & (log_e >= np.log(claims / (ALPHA * np.maximum(kept, 1)))))
 
 
 def pooled_impressions(conversions: Floats, units: int) -> Bools:
