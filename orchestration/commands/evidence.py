@@ -75,14 +75,17 @@ def backtest(
         found = {
             "imported": asdict(done.imported),
             "learnings": done.summary,
+            "verdicts": done.verdicts,
             "engine_seconds": {n.unique_id: n.seconds for n in done.nodes},
         }
         sys.stdout.write(json.dumps(found, default=str) + "\n")
         return
     _print_report(done.imported)
-    from orchestration.learn.tables import backtest_table
+    from orchestration.learn.tables import backtest_table, verdict_table
 
     out.print(backtest_table(done.summary))
+    if done.verdicts:
+        out.print(verdict_table(done.verdicts))
     out.print(f"Every look at every claim: {done.learnings}\nEvery look at every experiment: {done.health}")
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestration.edges.clock import Clock
 from orchestration.edges.dbt import DbtProject, NodeResult
@@ -20,6 +21,7 @@ LEARNINGS = """
     from marts.learnings
     order by program, cycle, metric, segment, tag
 """
+SHOWN = 40  # arms and metrics of a file that are worth a verdict each on the terminal
 HEALTH = """
     select program, experiment_id, cycle, srm_e_value, status, reason
     from marts.experiment_health
@@ -36,13 +38,15 @@ class Backtest:
         learnings, health: The files written.
         nodes: Engine time of each model.
         summary: One row per learning ever active: program, metric, segment, tag, first cycle, effect, interval, last status.
+        verdicts: Arms against their baselines at their last look, where the file has few enough of them to read (``SHOWN``).
     """
 
     imported: ImportReport
     learnings: Path
     health: Path
     nodes: tuple[NodeResult, ...]
-    summary: list[dict[str, object]]
+    summary: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
 
 
 def backtest(
@@ -76,17 +80,29 @@ def backtest(
         progress("reading tags from the texts")
         tag_texts(warehouse, taxonomy, clock.now())
         progress("weighing the evidence")
-        nodes = dbt.build(
-            warehouse,
-            select=("+learnings", "+experiment_health"),
-            exclude=("resource_type:test", "resource_type:unit_test"),
-        )
+        arms = warehouse.rows(
+            "select count(distinct (experiment_id, segment, creative_id, metric)) as n from raw.results"
+        )[0]["n"]
+        select = ("+learnings", "+experiment_health", *(("+experiment_verdicts",) if arms <= SHOWN else ()))
+        nodes = dbt.build(warehouse, select=select, exclude=("resource_type:test", "resource_type:unit_test"))
         progress("writing the learnings")
         for query, name in ((LEARNINGS, "learnings"), (HEALTH, "experiment_health")):
             _write(warehouse, query, out / f"{name}.parquet")
         summary = warehouse.rows(_SUMMARY)
-    return Backtest(imported, out / "learnings.parquet", out / "experiment_health.parquet", tuple(nodes), summary)
+        verdicts = warehouse.rows(_VERDICTS) if arms <= SHOWN else []
+    return Backtest(
+        imported, out / "learnings.parquet", out / "experiment_health.parquet", tuple(nodes), summary, verdicts
+    )
 
+
+_VERDICTS = """
+    select experiment_id, segment, metric, creative_id, contrasts.mean, contrasts.baseline_mean, verdicts.lift, verdicts.lift_low,
+        verdicts.lift_high, verdicts.verdict, verdicts.reason
+    from marts.experiment_verdicts as verdicts
+    inner join marts.experiment_contrasts as contrasts using (program, metric, experiment_id, segment, creative_id, cycle)
+    qualify cycle = max(cycle) over (partition by program, experiment_id, segment, metric)
+    order by all
+"""
 
 _SUMMARY = """
     select program, metric, segment, tag,

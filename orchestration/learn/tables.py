@@ -40,5 +40,25 @@ def backtest_table(summary: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def verdict_table(verdicts: Sequence[dict[str, Any]]) -> Table:
+    """One row per arm and metric, at the experiment's last look."""
+    table = Table(title="Arms against their baseline", title_justify="left")
+    for column in ("experiment", "metric", "arm", "mean", "baseline", "lift", "between", "verdict"):
+        table.add_column(column, justify="right" if column in {"mean", "baseline", "lift", "between"} else "left")
+    for row in verdicts:
+        known = not (_missing(row["lift_low"]) or _missing(row["lift_high"]))
+        table.add_row(
+            row["experiment_id"],
+            row["metric"],
+            row["creative_id"],
+            f"{row['mean']:.4f}",
+            f"{row['baseline_mean']:.4f}",
+            "" if _missing(row["lift"]) else f"{row['lift']:+.1%}",
+            f"{row['lift_low']:+.1%} and {row['lift_high']:+.1%}" if known else "",
+            f"{row['verdict']}: {row['reason']}",
+        )
+    return table
+
+
 def _missing(value: float | None) -> bool:
     return value is None or math.isnan(value)

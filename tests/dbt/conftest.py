@@ -9,7 +9,13 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 
-EVENT_MODELS = ("path:models/staging/events", "path:models/intermediate/people", "int_as_of", "int_growth_terms")
+EVENT_MODELS = (
+    "path:models/staging/ledger",
+    "path:models/staging/events",
+    "path:models/intermediate/people",
+    "int_as_of",
+    "int_growth_terms",
+)
 GROWTH_MODELS = (
     *EVENT_MODELS,
     "activation",

@@ -56,7 +56,9 @@ def test_the_covariate_takes_noise_away_as_in_the_reference(sent: Sent) -> None:
         [mean, baseline, error], rel=1e-9
     )
     assert row["lift"] == pytest.approx(mean / baseline - 1, rel=1e-9)
-    assert row["lift_high"] - row["lift"] == pytest.approx(ref.half_width(lift_error, units, RATE, ALPHA), rel=1e-9)
+    width = ref.half_width(lift_error, units, RATE, ALPHA) / (mean / baseline)
+    assert np.log((1 + row["lift_high"]) / (1 + row["lift"])) == pytest.approx(width, rel=1e-9)
+    assert np.log((1 + row["lift"]) / (1 + row["lift_low"])) == pytest.approx(width, rel=1e-9)
     plain = np.sqrt(sum(sent.after[sent.arms == arm].var(ddof=1) / (sent.arms == arm).sum() for arm in (0, 1)))
     assert error < plain
 

@@ -102,8 +102,9 @@ select
     difference - {{ half_width('standard_error', 'units', 'tuning_constant', 'alpha') }} as difference_low,
     difference + {{ half_width('standard_error', 'units', 'tuning_constant', 'alpha') }} as difference_high,
     lift,
-    lift - {{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} as lift_low,
-    lift + {{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} as lift_high,
+    -- On the log scale, where a ratio is symmetric: the interval never reaches -100 %.
+    (1 + lift) * exp(-{{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift)) - 1 as lift_low,
+    (1 + lift) * exp({{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift)) - 1 as lift_high,
     case
         when standard_error > 0
             then least({{ log_e_mean('(difference / standard_error)', 'units', 'tuning_constant') }}, 700.0)
