@@ -120,7 +120,10 @@ def real_archive(bench: Bench) -> Figures:
 
 
 def engine(bench: Bench) -> Figures:
-    """Engine time of the models from experiment_statistics to tag_evidence, and of the plain script: the best of five rounds, since others' load only adds."""
+    """Engine time of the models from experiment_statistics to tag_evidence, and of the plain script.
+
+    Of each the best of five rounds: what else runs on the machine only adds.
+    """
     results = bench.simulated(bench.setting(), "engine")
     with tempfile.TemporaryDirectory(dir=bench.folder) as scratch:
         warehouse = Warehouse(Path(scratch))
