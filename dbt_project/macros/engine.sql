@@ -7,7 +7,7 @@
 {# The same, as a double; for use outside windows. #}
 {% macro exact_total(expression) %}cast({{ exact_sum(expression) }} as double){% endmacro %}
 
-{# 64-bit digest of values, for joins inside one query; never stored. #}
+{# 64-bit digest of values, for joins; rebuilt with the tables that hold it and never compared across engines. #}
 {% macro key_of(columns) %}{{ adapter.dispatch('key_of')(columns) }}{% endmacro %}
 {% macro default__key_of(columns) %}hash({{ columns | join(", '|', ") }}){% endmacro %}
 {% macro spark__key_of(columns) %}xxhash64({{ columns | join(", '|', ") }}){% endmacro %}

@@ -128,13 +128,18 @@ def replay(
     history: Path,
     arms: Path,
     out_file: Annotated[Path, typer.Option("--out", help="File for experiment_id, creative_id, score, uncertainty.")],
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Use the local model of the extra `embeddings`.")
+    ] = False,
 ) -> None:
     """Scores creatives that history has not seen: ranks them, proves nothing."""
+    from orchestration.learn.embeddings import LocalEmbedder
     from orchestration.learn.replay import replay_scores
     from orchestration.learn.taxonomy import Taxonomy
 
     with err.status("learning from the history"):
-        replay_scores(history, arms, out_file, taxonomy=Taxonomy.load())
+        embedder = LocalEmbedder() if embeddings else None
+        replay_scores(history, arms, out_file, taxonomy=Taxonomy.load(), embedder=embedder)
     out.print(f"scores: {out_file}")
 
 
