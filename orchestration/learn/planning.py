@@ -5,13 +5,14 @@ the pooled log rate ratio and tau2 the variance between creatives; the waiting t
 section 5) then depends on delta alone and is found by simulating it.
 """
 
+import csv
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-LEAST = 5  # policy min_experiments
-RHO = 0.25  # policy effect_prior_variance
+POLICY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "policy.csv"
 LONGEST = 1000  # experiments after which a plan gives up
 PATHS = 4000
 
@@ -42,7 +43,6 @@ def plan(
     experiments_per_week: float,
     tags: int,
     creative_sd: float = 0.1,
-    false_discovery_rate: float = 0.05,
     power: float = 0.8,
     seed: int = 0,
 ) -> Plan:
@@ -59,6 +59,8 @@ def plan(
     Returns:
         The plan; ``experiments`` is None where the list is too small to learn this.
     """
+    policy = _policy()
+    rho, least = policy["effect_prior_variance"], policy["min_experiments"]
     variance = 2 * (1 / (people_per_arm * rate) - 1 / people_per_arm)
     signal = math.log1p(effect) / math.sqrt(variance + 2 * creative_sd**2)
     x = np.random.default_rng(seed).normal(abs(signal), 1, size=(PATHS, LONGEST))
@@ -66,10 +68,16 @@ def plan(
     total, square = x.cumsum(axis=1), (x**2).cumsum(axis=1)
     nu = np.maximum(k - 1, 1)
     t2 = total**2 / k / np.maximum((square - total**2 / k) / nu, 1e-12)
-    log_e = (nu + 1) / 2 * (np.log1p(t2 / nu) - np.log1p(t2 / (nu * (1 + k * RHO)))) - np.log1p(k * RHO) / 2
-    proved = (log_e >= math.log(tags / false_discovery_rate)) & (k >= LEAST)
+    log_e = (nu + 1) / 2 * (np.log1p(t2 / nu) - np.log1p(t2 / (nu * (1 + k * rho)))) - np.log1p(k * rho) / 2
+    proved = (log_e >= math.log(tags / policy["false_discovery_rate"])) & (k >= least)
     waits = np.sort(np.where(proved.any(axis=1), proved.argmax(axis=1) + 1, LONGEST + 1))
     needed = int(waits[math.ceil(power * PATHS) - 1])
     experiments = needed if needed <= LONGEST else None
     weeks = None if experiments is None else experiments / experiments_per_week
     return Plan(effect, signal, experiments, weeks, 2 * people_per_arm)
+
+
+def _policy() -> dict[str, float]:
+    """The thresholds that the models judge by, from the same seed."""
+    with POLICY.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: float(row["value"]) for row in csv.DictReader(file)}

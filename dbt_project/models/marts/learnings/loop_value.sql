@@ -1,4 +1,5 @@
--- One row per program and cycle: what creatives written with the learnings earned over those written without, so far.
+-- One row per program, comparison (the baseline text, or creatives written without the learnings) and cycle: what creatives written
+-- with the learnings earned over it, so far.
 -- Both kinds are randomised against each other in every experiment; the difference is the causal value of the learnings file.
 
 with
@@ -15,32 +16,13 @@ metrics as (
     select * from {{ ref('stg_ledger__metrics') }} where role = 'objective'
 ),
 
-closings as (
-    select * from {{ ref('int_experiments__closings') }}
+-- Closed and believed experiments alone, each in the cycle it entered the evidence.
+comparisons as (
+    select * from {{ ref('int_experiments__comparisons') }}
 ),
 
 policy as (
     select * from {{ ref('int_policy') }}
-),
-
-health as (
-    select * from {{ ref('experiment_health') }}
-),
-
--- Health as of the cycle of entry: the last look at or before it.
-believed as (
-    select
-        closings.program,
-        closings.metric,
-        closings.experiment_id,
-        max_by(health.status, health.cycle) as status
-    from closings
-    inner join health
-        on
-            closings.program = health.program
-            and closings.experiment_id = health.experiment_id
-            and health.cycle <= closings.entered_in_cycle
-    group by closings.program, closings.metric, closings.experiment_id
 ),
 
 by_role as (
@@ -48,7 +30,7 @@ by_role as (
         means.program,
         means.experiment_id,
         means.segment,
-        closings.entered_in_cycle as cycle,
+        comparisons.entered_in_cycle as cycle,
         arms.role,
         {{ exact_total('means.n') }} as n,
         {{ exact_total('means.sum_y') }} / {{ exact_total('means.n') }} as mean,
@@ -57,26 +39,21 @@ by_role as (
         ) / greatest({{ exact_total('means.n') }} - 1, 1) as variance
     from means
     inner join metrics on means.program = metrics.program and means.metric = metrics.metric
-    inner join closings
+    inner join comparisons
         on
-            means.program = closings.program
-            and means.experiment_id = closings.experiment_id
-            and means.metric = closings.metric
-            and means.cycle = closings.entered_in_cycle
+            means.program = comparisons.program
+            and means.experiment_id = comparisons.experiment_id
+            and means.metric = comparisons.metric
+            and means.segment = comparisons.segment
+            and means.cycle = comparisons.entered_in_cycle
     inner join arms
         on
             means.program = arms.program
             and means.experiment_id = arms.experiment_id
             and means.segment = arms.segment
             and means.creative_id = arms.creative_id
-    inner join believed
-        on
-            means.program = believed.program
-            and means.experiment_id = believed.experiment_id
-            and means.metric = believed.metric
-            and believed.status = 'healthy'
     where arms.role in ('exploit', 'control', 'baseline')
-    group by means.program, means.experiment_id, means.segment, closings.entered_in_cycle, arms.role
+    group by means.program, means.experiment_id, means.segment, comparisons.entered_in_cycle, arms.role
 ),
 
 compared as (
