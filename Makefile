@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 MANIFEST := dbt_project/target/manifest.json
 DBT_FILES := $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o -name '*.csv' 2>/dev/null | grep -v '/target/')
 
-.PHONY: run test quick dev lint types lock clean
+.PHONY: run test test-spark quick dev lint types lock clean
 
 run: $(STAMP) $(MANIFEST)
 	$(BIN)/loop demo
@@ -17,6 +17,10 @@ test: $(STAMP) $(MANIFEST)
 
 quick: $(STAMP) $(MANIFEST)
 	$(BIN)/python -m pytest -m "not slow"
+
+test-spark: $(STAMP) $(MANIFEST)
+	$(BIN)/python -m uv pip install --quiet --require-hashes -r .ci/spark.lock --python $(BIN)/python
+	$(BIN)/python -m pytest -m spark
 
 dev: $(STAMP) $(MANIFEST)
 	$(BIN)/loop dev
@@ -46,8 +50,10 @@ $(MANIFEST): $(STAMP) $(DBT_FILES)
 	$(BIN)/loop manifest
 
 lock: $(STAMP)
-	$(BIN)/python -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	$(BIN)/python -m uv pip compile pyproject.toml --extra dev --extra metrics --universal --python-version 3.11 \
 		--generate-hashes --no-strip-extras --no-header --no-annotate -o requirements.lock
+	$(BIN)/python -m uv pip compile pyproject.toml --extra dev --extra metrics --extra spark -c requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate -o .ci/spark.lock
 
 clean:
 	rm -rf $(VENV) dbt_project/target dbt_project/logs warehouse/data
