@@ -4,7 +4,7 @@ Written from the papers, with scipy's distributions and root finders instead of 
 shares nothing with the macros. All e-values are natural logarithms.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,16 +97,25 @@ class Arm:
     tags: frozenset[str]
 
 
-def log_rate(n: float, sum_y: float, sum_y2: float, is_binary: bool) -> tuple[float, float] | None:
-    """Log rate and its sampling variance (delta method); None where nothing positive was seen or nothing varies."""
+Sums = tuple[float, float, float]
+
+
+def log_rates(arms: Mapping[str, Sums], is_binary: bool) -> dict[str, tuple[float, float]]:
+    """Log rate and its sampling variance (delta method) of each arm of a comparison that has one.
+
+    Args:
+        arms: Creative -> people, sum and sum of squares of their outcomes. What varies is taken from all of them together.
+    """
+    people, total, square = np.array(list(arms.values())).sum(axis=0)
     if is_binary:
-        converted, rest = sum_y + 0.5, max(n - sum_y - 0.5, 0)
-        return float(np.log(converted / (n + 1))), rest / (converted * n) if rest else 1 / converted - 1 / (n + 1)
-    if sum_y <= 0:
-        return None
-    mean = sum_y / n
-    variance = (sum_y2 / n - mean**2) * n / (n - 1)
-    return (float(np.log(mean)), variance / n / mean**2) if variance > 0 else None
+        share = (total + 0.5) / (people + 1)
+        spread = (1 - share) / share
+        return {name: (float(np.log((y + 0.5) / (n + 1))), spread / n) for name, (n, y, _) in arms.items()}
+    if total <= 0:
+        return {}
+    inside = sum(y2 - n * (y / n) ** 2 for n, y, y2 in arms.values())
+    spread = inside / sum(n - 1 for n, _, _ in arms.values()) / (total / people) ** 2
+    return {name: (float(np.log(y / n)), spread / n) for name, (n, y, _) in arms.items() if y > 0 and spread > 0}
 
 
 def creative_variance(comparisons: Collection[Sequence[Arm]]) -> float:

@@ -210,13 +210,11 @@ def _believed(rows: Sequence[Increment], segment: str) -> list[ref.Arm]:
         if row.segment == segment:
             parts = (row.n, row.sum_y, row.sum_y if row.sum_y2 is None else row.sum_y2)
             sums[row.creative_id] = [one + other for one, other in zip(sums[row.creative_id], parts, strict=True)]
-    is_binary = all(sum_y == sum_y2 for _, sum_y, sum_y2 in sums.values())
-    found = {
-        creative: ref.log_rate(n, sum_y, sum_y2, is_binary)
-        for creative, (n, sum_y, sum_y2) in sums.items()
-        if n >= MIN_UNITS
-    }
-    arms = [ref.Arm(segment, creative, *rate, tags[creative]) for creative, rate in found.items() if rate]
+    counted = {creative: (n, y, y2) for creative, (n, y, y2) in sums.items() if n >= MIN_UNITS}
+    if not counted:
+        return []
+    rates = ref.log_rates(counted, all(y == y2 for _, y, y2 in counted.values()))
+    arms = [ref.Arm(segment, creative, *rate, tags[creative]) for creative, rate in rates.items()]
     enough = sum(sums[arm.creative][1] for arm in arms) >= MIN_CONVERSIONS * len(arms)
     return arms if len(arms) >= 2 and enough else []
 
