@@ -106,7 +106,7 @@ def log_rates(arms: Mapping[str, Sums], is_binary: bool) -> dict[str, tuple[floa
     Args:
         arms: Creative -> people, sum and sum of squares of their outcomes. What varies is taken from all of them together.
     """
-    people, total, square = np.array(list(arms.values())).sum(axis=0)
+    people, total, _ = np.array(list(arms.values())).sum(axis=0)
     if is_binary:
         share = (total + 0.5) / (people + 1)
         spread = (1 - share) / share
