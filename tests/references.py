@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 
 Floats = NDArray[np.float64]
 
@@ -84,6 +84,25 @@ def _root(function: Callable[[float], float]) -> float:
     while function(high) < 0:
         high *= 2
     return float(optimize.brentq(function, 0, high, xtol=1e-14, rtol=1e-14))
+
+
+def trend(x: Floats, y: Floats, weight: Floats, prior_sd: float, alpha: float) -> tuple[float, float, float]:
+    """Weighted slope of y over x and the slopes that a mixture over N(slope, prior_sd^2) does not reject at e-value 1 / alpha.
+
+    The level of the line is integrated out of both hypotheses by a basis free of it (Perez-Ortiz et al. 2024).
+    """
+    slope = float(np.polyfit(x, y, 1, w=np.sqrt(weight))[0])
+    free = linalg.null_space(np.ones((1, len(x))))
+    covariance, design = free.T @ np.diag(1 / weight) @ free, free.T @ x
+    mixed = stats.multivariate_normal(np.zeros(len(design)), covariance + prior_sd**2 * np.outer(design, design))
+    exact = stats.multivariate_normal(np.zeros(len(design)), covariance)
+
+    def log_e(nought: float) -> float:
+        rest = free.T @ y - nought * design
+        return float(mixed.logpdf(rest) - exact.logpdf(rest))
+
+    reach = _root(lambda distance: log_e(slope + distance) + float(np.log(alpha)))
+    return slope, slope - reach, slope + reach
 
 
 @dataclass(frozen=True, slots=True)

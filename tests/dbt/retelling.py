@@ -13,7 +13,7 @@ from tests.dbt.past_experiments import Increment
 
 ALPHA, Q, RHO, ROBUST, HALF_LIFE = 0.05, 0.05, 0.25, 0.25, 26
 MIN_UNITS, MIN_CONVERSIONS, MIN_EXPERIMENTS, MIN_TEXTS = 100, 5, 5, 5
-SRM_STRENGTH, SRM_BAR, ALARM_SHARE, ALARM_LEAST = 1000.0, 1000.0, 0.2, 3
+SRM_STRENGTH, SRM_BAR, ALARM_SHARE, ALARM_LEAST, ALARM_UNHEALTHY = 1000.0, 1000.0, 0.2, 3, 2
 RATE = ref.tuning_constant(ALPHA, 10_000)
 
 
@@ -87,7 +87,7 @@ class Retelling:
         found = {}
         for (experiment, cycle), value in peak.items():
             others = [v >= np.log(SRM_BAR) for (e, c), v in peak.items() if c == cycle and e not in alone]
-            is_alarm = len(others) >= ALARM_LEAST and np.mean(others) >= ALARM_SHARE
+            is_alarm = len(others) >= ALARM_LEAST and sum(others) >= ALARM_UNHEALTHY and np.mean(others) >= ALARM_SHARE
             if experiment in alone:
                 found[experiment, cycle] = "not_comparable"
             elif value >= np.log(SRM_BAR):
