@@ -4,12 +4,12 @@ Written from the papers, with scipy's distributions and root finders instead of 
 shares nothing with the macros. All e-values are natural logarithms.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +86,25 @@ def _root(function: Callable[[float], float]) -> float:
     return float(optimize.brentq(function, 0, high, xtol=1e-14, rtol=1e-14))
 
 
+def trend(x: Floats, y: Floats, weight: Floats, prior_sd: float, alpha: float) -> tuple[float, float, float]:
+    """Weighted slope of y over x and the slopes that a mixture over N(slope, prior_sd^2) does not reject at e-value 1 / alpha.
+
+    The level of the line is integrated out of both hypotheses by a basis free of it (Perez-Ortiz et al. 2024).
+    """
+    slope = float(np.polyfit(x, y, 1, w=np.sqrt(weight))[0])
+    free = linalg.null_space(np.ones((1, len(x))))
+    covariance, design = free.T @ np.diag(1 / weight) @ free, free.T @ x
+    mixed = stats.multivariate_normal(np.zeros(len(design)), covariance + prior_sd**2 * np.outer(design, design))
+    exact = stats.multivariate_normal(np.zeros(len(design)), covariance)
+
+    def log_e(nought: float) -> float:
+        rest = free.T @ y - nought * design
+        return float(mixed.logpdf(rest) - exact.logpdf(rest))
+
+    reach = _root(lambda distance: log_e(slope + distance) + float(np.log(alpha)))
+    return slope, slope - reach, slope + reach
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One arm of one segment: its log rate, the sampling variance of it and its tags."""
@@ -97,16 +116,25 @@ class Arm:
     tags: frozenset[str]
 
 
-def log_rate(n: float, sum_y: float, sum_y2: float, is_binary: bool) -> tuple[float, float] | None:
-    """Log rate and its sampling variance (delta method); None where nothing positive was seen or nothing varies."""
+Sums = tuple[float, float, float]
+
+
+def log_rates(arms: Mapping[str, Sums], is_binary: bool) -> dict[str, tuple[float, float]]:
+    """Log rate and its sampling variance (delta method) of each arm of a comparison that has one.
+
+    Args:
+        arms: Creative -> people, sum and sum of squares of their outcomes. What varies is taken from all of them together.
+    """
+    people, total, _ = np.array(list(arms.values())).sum(axis=0)
     if is_binary:
-        converted, rest = sum_y + 0.5, max(n - sum_y - 0.5, 0)
-        return float(np.log(converted / (n + 1))), rest / (converted * n) if rest else 1 / converted - 1 / (n + 1)
-    if sum_y <= 0:
-        return None
-    mean = sum_y / n
-    variance = (sum_y2 / n - mean**2) * n / (n - 1)
-    return (float(np.log(mean)), variance / n / mean**2) if variance > 0 else None
+        share = (total + 0.5) / (people + 1)
+        spread = (1 - share) / share
+        return {name: (float(np.log((y + 0.5) / (n + 1))), spread / n) for name, (n, y, _) in arms.items()}
+    if total <= 0:
+        return {}
+    inside = sum(y2 - n * (y / n) ** 2 for n, y, y2 in arms.values())
+    spread = inside / sum(n - 1 for n, _, _ in arms.values()) / (total / people) ** 2
+    return {name: (float(np.log(y / n)), spread / n) for name, (n, y, _) in arms.items() if y > 0 and spread > 0}
 
 
 def creative_variance(comparisons: Collection[Sequence[Arm]]) -> float:

@@ -11,12 +11,11 @@ import numpy as np
 from orchestration.errors import Refusal
 from orchestration.generate.design import PlannedArm, focus_tags, plan_arms
 from orchestration.generate.generators import Generator
+from orchestration.learn.policy import policy
 from orchestration.learn.reading import Posterior
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
 from orchestration.records import Brief, CreativeRequest, Draft, Usage
-
-EXPLORE_ARMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,8 @@ def write_cycle(
     written: list[PlannedCreative] = []
     avoid = set(used) | {program.baseline}
     for send in range(1, program.experiments.sends_per_cycle + 1):
-        focus = focus_tags(program.tags, posteriors, EXPLORE_ARMS, seed_of(seed, program.program, cycle, send, "focus"))
+        count = int(policy()["explore_arms"])
+        focus = focus_tags(program.tags, posteriors, count, seed_of(seed, program.program, cycle, send, "focus"))
         for segment in program.segments:
             rng = seed_of(seed, program.program, cycle, send, segment)
             arms = plan_arms(program, segment, posteriors, focus, rng)

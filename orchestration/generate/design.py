@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestration.learn.policy import policy
 from orchestration.learn.reading import Posterior
 from orchestration.programs.definition import Program
 from orchestration.records import Role
-
-PRIOR_SD = 0.1  # of a tag nobody has tried: policy choice_prior_variance
-CONTROL_TAG_SHARE = 0.3  # how often a creative made without learnings carries a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def plan_arms(
     arms += [PlannedArm("exploit", tags, exploit_share / len(drawn)) for tags in drawn]
     arms += [PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus]
     if settings.control_share:
-        uninformed = frozenset(tag for tag in program.tags if rng.random() < CONTROL_TAG_SHARE)
+        uninformed = frozenset(tag for tag in program.tags if rng.random() < policy()["control_tag_share"])
         arms.append(PlannedArm("control", uninformed, settings.control_share))
     return arms
 
@@ -69,18 +67,23 @@ def focus_tags(tags: Sequence[str], posteriors: Sequence[Posterior], count: int,
 
 
 def _worth(posterior: Posterior | None) -> float:
-    mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, PRIOR_SD)
+    mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, _untried_sd())
     z = abs(mean) / sd
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     tail = math.erfc(z / math.sqrt(2)) / 2
     return sd * (density - z * tail) + abs(mean) / 4 + 0.002
 
 
+def _untried_sd() -> float:
+    """Standard deviation of the effect of a tag nobody has tried."""
+    return math.sqrt(policy()["choice_prior_variance"])
+
+
 def _thompson(tags: Sequence[str], known: dict[str, Posterior], rng: np.random.Generator) -> frozenset[str]:
     chosen = []
     for tag in tags:
         posterior = known.get(tag)
-        mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, PRIOR_SD)
+        mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, _untried_sd())
         if rng.normal(mean, sd) > 0:
             chosen.append(tag)
     return frozenset(chosen)

@@ -99,7 +99,7 @@ _VERDICTS = """
     select experiment_id, segment, metric, creative_id, contrasts.mean, contrasts.baseline_mean, verdicts.lift, verdicts.lift_low,
         verdicts.lift_high, verdicts.verdict, verdicts.reason
     from marts.experiment_verdicts as verdicts
-    inner join marts.experiment_contrasts as contrasts using (program, metric, experiment_id, segment, creative_id, cycle)
+    left join marts.experiment_contrasts as contrasts using (program, metric, experiment_id, segment, creative_id, cycle)
     qualify cycle = max(cycle) over (partition by program, experiment_id, segment, metric)
     order by all
 """

@@ -5,14 +5,13 @@ the pooled log rate ratio and tau2 the variance between creatives; the waiting t
 section 5) then depends on delta alone and is found by simulating it.
 """
 
-import csv
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-POLICY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "policy.csv"
+from orchestration.learn.policy import policy
+
 LONGEST = 1000  # experiments after which a plan gives up
 PATHS = 4000
 
@@ -59,8 +58,8 @@ def plan(
     Returns:
         The plan; ``experiments`` is None where the list is too small to learn this.
     """
-    policy = _policy()
-    rho, least = policy["effect_prior_variance"], policy["min_experiments"]
+    thresholds = policy()
+    rho, least = thresholds["effect_prior_variance"], thresholds["min_experiments"]
     variance = 2 * (1 / (people_per_arm * rate) - 1 / people_per_arm)
     signal = math.log1p(effect) / math.sqrt(variance + 2 * creative_sd**2)
     x = np.random.default_rng(seed).normal(abs(signal), 1, size=(PATHS, LONGEST))
@@ -69,15 +68,9 @@ def plan(
     nu = np.maximum(k - 1, 1)
     t2 = total**2 / k / np.maximum((square - total**2 / k) / nu, 1e-12)
     log_e = (nu + 1) / 2 * (np.log1p(t2 / nu) - np.log1p(t2 / (nu * (1 + k * rho)))) - np.log1p(k * rho) / 2
-    proved = (log_e >= math.log(tags / policy["false_discovery_rate"])) & (k >= least)
+    proved = (log_e >= math.log(tags / thresholds["false_discovery_rate"])) & (k >= least)
     waits = np.sort(np.where(proved.any(axis=1), proved.argmax(axis=1) + 1, LONGEST + 1))
     needed = int(waits[math.ceil(power * PATHS) - 1])
     experiments = needed if needed <= LONGEST else None
     weeks = None if experiments is None else experiments / experiments_per_week
     return Plan(effect, signal, experiments, weeks, 2 * people_per_arm)
-
-
-def _policy() -> dict[str, float]:
-    """The thresholds that the models judge by, from the same seed."""
-    with POLICY.open(encoding="utf-8", newline="") as file:
-        return {row["name"]: float(row["value"]) for row in csv.DictReader(file)}

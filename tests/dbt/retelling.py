@@ -13,7 +13,7 @@ from tests.dbt.past_experiments import Increment
 
 ALPHA, Q, RHO, ROBUST, HALF_LIFE = 0.05, 0.05, 0.25, 0.25, 26
 MIN_UNITS, MIN_CONVERSIONS, MIN_EXPERIMENTS, MIN_TEXTS = 100, 5, 5, 5
-SRM_STRENGTH, SRM_BAR, ALARM_SHARE, ALARM_LEAST = 1000.0, 1000.0, 0.2, 3
+SRM_STRENGTH, SRM_BAR, ALARM_SHARE, ALARM_LEAST, ALARM_UNHEALTHY = 1000.0, 1000.0, 0.2, 3, 2
 RATE = ref.tuning_constant(ALPHA, 10_000)
 
 
@@ -87,7 +87,7 @@ class Retelling:
         found = {}
         for (experiment, cycle), value in peak.items():
             others = [v >= np.log(SRM_BAR) for (e, c), v in peak.items() if c == cycle and e not in alone]
-            is_alarm = len(others) >= ALARM_LEAST and np.mean(others) >= ALARM_SHARE
+            is_alarm = len(others) >= ALARM_LEAST and sum(others) >= ALARM_UNHEALTHY and np.mean(others) >= ALARM_SHARE
             if experiment in alone:
                 found[experiment, cycle] = "not_comparable"
             elif value >= np.log(SRM_BAR):
@@ -210,13 +210,11 @@ def _believed(rows: Sequence[Increment], segment: str) -> list[ref.Arm]:
         if row.segment == segment:
             parts = (row.n, row.sum_y, row.sum_y if row.sum_y2 is None else row.sum_y2)
             sums[row.creative_id] = [one + other for one, other in zip(sums[row.creative_id], parts, strict=True)]
-    is_binary = all(sum_y == sum_y2 for _, sum_y, sum_y2 in sums.values())
-    found = {
-        creative: ref.log_rate(n, sum_y, sum_y2, is_binary)
-        for creative, (n, sum_y, sum_y2) in sums.items()
-        if n >= MIN_UNITS
-    }
-    arms = [ref.Arm(segment, creative, *rate, tags[creative]) for creative, rate in found.items() if rate]
+    counted = {creative: (n, y, y2) for creative, (n, y, y2) in sums.items() if n >= MIN_UNITS}
+    if not counted:
+        return []
+    rates = ref.log_rates(counted, all(y == y2 for _, y, y2 in counted.values()))
+    arms = [ref.Arm(segment, creative, *rate, tags[creative]) for creative, rate in rates.items()]
     enough = sum(sums[arm.creative][1] for arm in arms) >= MIN_CONVERSIONS * len(arms)
     return arms if len(arms) >= 2 and enough else []
 

@@ -35,7 +35,9 @@ def _rows() -> list[Increment]:
     rows = [row for seed, effect in EFFECTS.items() for row in random_program(f"p{seed}", seed, effect=effect)]
     sane = [row for cycle in range(1, 11) for row in _sane("sane", cycle)]
     broken = [row for cycle in (3, 7) for row in _sane("sane", cycle, shares=(0.8, 0.2), experiment="broken")]
-    return [*rows, *sane, *renamed([*sane, *broken], "with_broken"), *_late_metric(renamed([*sane, *broken], "late"))]
+    alarm = [row for name in "abc" for row in _sane("alarm", 1, experiment=name)]
+    alarm += [row for name in "xy" for row in _sane("alarm", 1, shares=(0.8, 0.2), experiment=name)]
+    return [*rows, *alarm, *sane, *renamed([*sane, *broken], "with_broken"), *_late_metric(renamed([*sane, *broken], "late"))]
 
 
 def _late_metric(rows: list[Increment]) -> list[Increment]:
@@ -200,17 +202,27 @@ def test_careless_files_end_in_a_reason_not_in_a_crash(project: DbtProject, tmp_
         *_careless("shares_in_percent", [{"planned_share": 50.0}, {"planned_share": 50.0}]),
         *_careless("a_share_of_nothing", [{"planned_share": 0.0}, {"planned_share": 1.0}]),
         *_careless("two_baselines", [{"is_baseline": True}, {"is_baseline": True}, {}]),
+        *_careless("alone", [{}]),
+        *_careless("alone_as_baseline", [{"is_baseline": True}]),
         *_careless("without_people", [{"n": 0.0, "sum_y": 0.0, "is_baseline": True}, {"n": 0.0, "sum_y": 0.0}]),
     ]
     warehouse = build_evidence(project, warehouse_with(tmp_path, rows))
-    health = warehouse.rows("select distinct status from marts.experiment_health")
-    assert health == [{"status": "healthy"}]
-    verdicts = warehouse.rows("select experiment_id, verdict from marts.experiment_verdicts order by all")
-    assert verdicts == [
-        {"experiment_id": "everybody", "verdict": "not_enough_data"},
-        {"experiment_id": "nothing", "verdict": "not_enough_data"},
-        {"experiment_id": "two_baselines", "verdict": "withheld"},
-        {"experiment_id": "two_baselines", "verdict": "withheld"},
+    health = warehouse.rows("select distinct status from marts.experiment_health order by all")
+    assert health == [{"status": "healthy"}, {"status": "not_comparable"}]
+    verdicts = warehouse.rows("select experiment_id, count(*) as arms, verdict, min(reason) as reason, max(reason) as last_reason "
+        "from marts.experiment_verdicts group by experiment_id, verdict order by experiment_id")  # fmt: skip
+    assert all(row["reason"] == row.pop("last_reason") for row in verdicts)
+    assert [tuple(row.values()) for row in verdicts] == [
+        ("a_share_of_nothing", 2, "withheld", NO_BASELINE),
+        ("alone", 1, "withheld", ALONE),
+        ("alone_as_baseline", 1, "withheld", ALONE),
+        ("constant", 2, "withheld", NO_BASELINE),
+        ("everybody", 1, "not_enough_data", "the outcome does not vary: nothing can be compared"),
+        ("nobody_buys_in_one_arm", 2, "withheld", NO_BASELINE),
+        ("nothing", 1, "not_enough_data", "5 more conversions are needed in the smaller arm"),
+        ("shares_in_percent", 2, "withheld", NO_BASELINE),
+        ("two_baselines", 2, "withheld", "the interval still holds no difference"),
+        ("without_people", 1, "withheld", "nobody is counted in the arm and in its baseline yet"),
     ]
     compared = warehouse.rows(
         "select distinct experiment_id from intermediate.int_learnings__tag_contrasts order by all"
@@ -220,6 +232,8 @@ def test_careless_files_end_in_a_reason_not_in_a_crash(project: DbtProject, tmp_
     assert np.isfinite([list(row.values()) for row in numbers]).all()
 
 
+NO_BASELINE = "no baseline: the experiment does not say which arm the others are compared with"
+ALONE = "one arm only: there is nothing to compare it with"
 _MARTS = {
     "marts.learnings": LEARNINGS,
     "marts.tag_evidence": LEARNINGS,
@@ -227,6 +241,42 @@ _MARTS = {
     "marts.experiment_health": "program, experiment_id, cycle",
     "marts.experiment_verdicts": "program, metric, experiment_id, segment, creative_id, cycle",
 }
+
+
+def test_every_arm_has_a_verdict_at_every_look(built: Warehouse, rows: list[Increment]) -> None:
+    arms: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    baselines, looks = set(), defaultdict(set)
+    for row in rows:
+        arms[row.program, row.experiment_id, row.segment].add(row.creative_id)
+        looks[row.program, row.experiment_id].add((row.metric, row.cycle))
+        if row.is_baseline:
+            baselines.add((row.program, row.experiment_id, row.segment, row.creative_id))
+    expected = {
+        (program, metric, experiment, segment, arm, cycle)
+        for (program, experiment, segment), those in arms.items()
+        for arm in those
+        if len(those) == 1 or (program, experiment, segment, arm) not in baselines
+        for metric, cycle in looks[program, experiment]
+    }
+    found = told(built, "marts.experiment_verdicts", "all")
+    names = ("program", "metric", "experiment_id", "segment", "creative_id", "cycle")
+    assert {tuple(row[name] for name in names) for row in found} == expected
+    assert {row["reason"] for row in found} >= {NO_BASELINE, ALONE}
+
+
+def test_a_claim_that_was_doubted_does_not_say_it_never_was(built: Warehouse) -> None:
+    doubted: dict[tuple[Any, ...], bool] = {}
+    said = set()
+    for row in told(built, "marts.learnings", LEARNINGS):
+        claim = _look(row)[:-1]
+        if row["status"] == "active":
+            words = "proved again after doubts" if doubted.get(claim) else "proved at every look since the first"
+            assert row["reason"] == f"{words}, by {row['n_experiments']} experiments"
+            said.add(words)
+            doubted.setdefault(claim, False)
+        elif claim in doubted or row["status"] != "candidate":
+            doubted[claim] = True
+    assert said
 
 
 def _look(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -66,13 +66,13 @@
     end
 {% endmacro %}
 
-{# Sampling variance of that log rate (delta method); null where it cannot be known. #}
-{% macro log_rate_variance(n, sum_y, sum_y2, is_binary) %}
+{# Variance of one person's outcome over the square of its mean, from all arms of a comparison together: divided by an arm's people it is
+   the sampling variance of the arm's log rate (delta method). Were it taken from the arm alone, an arm with bad luck would look noisier
+   and weigh less, which bends the contrasts of one arm against many. Null where nothing positive was seen. #}
+{% macro relative_variance(n, sum_y, within_square, freedom, is_binary) %}
     case
-        when {{ is_binary }} and {{ sum_y }} + 0.5 < {{ n }} then 1 / ({{ sum_y }} + 0.5) - 1.0 / {{ n }}
-        when {{ is_binary }} then 1 / ({{ sum_y }} + 0.5) - 1.0 / ({{ n }} + 1)
-        when {{ sum_y }} > 0 and {{ n }} > 1
-            then nullif(greatest({{ sum_y2 }} - power({{ sum_y }}, 2) / {{ n }}, 0) / ({{ n }} - 1) * {{ n }} / power({{ sum_y }}, 2), 0)
+        when {{ is_binary }} then greatest({{ n }} - {{ sum_y }} + 0.5, 0) / ({{ sum_y }} + 0.5)
+        when {{ sum_y }} > 0 and {{ freedom }} > 0 then greatest({{ within_square }}, 0) / {{ freedom }} * power({{ n }} / {{ sum_y }}, 2)
     end
 {% endmacro %}
 

@@ -21,6 +21,7 @@ defaults as (
         {% for name in [
             'alpha', 'false_discovery_rate', 'effect_prior_variance', 'robust_rate', 'min_experiments', 'min_creatives_with_tag',
             'min_units_per_arm', 'min_conversions_per_arm', 'planned_units', 'srm_strength', 'srm_threshold', 'srm_alarm_share',
+            'srm_alarm_experiments', 'srm_alarm_unhealthy', 'flat_margin', 'min_exposure_gap', 'drift_z', 'trend_prior_sd',
             'contested_factor', 'half_life_cycles', 'max_age_cycles', 'review_after_days', 'redundant_overlap', 'redundant_remainder',
             'max_active_per_segment', 'complaint_rate_stop', 'late_grace_days', 'choice_prior_variance',
         ] %}
@@ -43,6 +44,12 @@ select
     defaults.srm_strength,
     defaults.srm_threshold,
     defaults.srm_alarm_share,
+    defaults.srm_alarm_experiments,
+    defaults.srm_alarm_unhealthy,
+    defaults.flat_margin,
+    defaults.min_exposure_gap,
+    defaults.drift_z,
+    defaults.trend_prior_sd,
     defaults.contested_factor,
     defaults.half_life_cycles,
     defaults.max_age_cycles,

@@ -16,7 +16,8 @@ live as (
         role = 'baseline' as is_baseline,
         true as is_randomised,
         tags_by_design,
-        text
+        text,
+        cast(null as bigint) as closes_in_cycle
     from {{ ref('stg_ledger__arms') }}
 ),
 
@@ -33,7 +34,8 @@ past as (
         bool_or(is_baseline) as is_baseline,
         bool_and(is_randomised) as is_randomised,
         false as tags_by_design,
-        max(text) as text
+        max(text) as text,
+        min(closes_in_cycle) as closes_in_cycle
     from {{ ref('stg_imports__results') }}
     group by arm_key
 ),
@@ -44,15 +46,17 @@ united as (
     select * from past
 ),
 
+-- An arm that first comes with a file of a later cycle than its experiment's first is late.
 keyed as (
     select
         *,
-        {{ key_of(['program', 'experiment_id', 'segment']) }} as segment_key
+        {{ key_of(['program', 'experiment_id', 'segment']) }} as segment_key,
+        coalesce(closes_in_cycle > min(closes_in_cycle) over (partition by program, experiment_id), false) as is_late
     from united
 ),
 
 -- Planned shares that a past experiment does not tell are equal ones; told in other units (percent, weights), they are made to sum to 1.
--- Where a file calls several arms the baseline, one is.
+-- A late arm does not change the shares of those before it. Where a file calls several arms the baseline, one is.
 shared as (
     select
         *,
@@ -60,10 +64,10 @@ shared as (
         cast({{ exact_sum('planned_share') }} over comparison as double) as shares_total,
         count(*) over comparison as arms,
         row_number() over (
-            partition by segment_key order by cast(is_baseline as integer) desc, creative_id
+            partition by segment_key order by cast(is_baseline as integer) desc, cast(is_late as integer), creative_id
         ) as baseline_rank
     from keyed
-    window comparison as (partition by segment_key)
+    window comparison as (partition by segment_key, is_late)
 )
 
 select
@@ -80,6 +84,7 @@ select
     is_baseline and baseline_rank = 1 as is_baseline,
     is_randomised,
     tags_by_design,
+    is_late,
     text,
     coalesce(lower(trim(text)), experiment_id || '/' || creative_id) as text_id,
     arm_key,

@@ -1,5 +1,5 @@
 -- One row per comparison (program, metric, experiment, segment) and creative of a closed experiment that may be believed: its log rate
--- and the sampling variance of it. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
+-- and the sampling variance of it, from the spread that all arms of the comparison share. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
 
 with
 
@@ -28,32 +28,42 @@ totals as (
     group by increments.comparison_key, increments.arm_key
 ),
 
+counted as (
+    select
+        totals.*,
+        arms.creative_key,
+        arms.text_id,
+        arms.is_randomised,
+        arms.tags_by_design
+    from totals
+    inner join comparisons on totals.comparison_key = comparisons.comparison_key
+    inner join arms on totals.arm_key = arms.arm_key
+    where totals.n >= comparisons.min_units_per_arm
+),
+
 -- A metric is 0/1 when no arm says otherwise: an arm without any outcome looks like one in every metric.
-kinds as (
+common as (
     select
         comparison_key,
-        bool_and(sum_y2 = sum_y) as is_binary
-    from totals
+        bool_and(sum_y2 = sum_y) as is_binary,
+        {{ exact_total('n') }} as n,
+        {{ exact_total('sum_y') }} as sum_y,
+        {{ exact_total('sum_y2 - sum_y * sum_y / n') }} as within_square,
+        {{ exact_total('n - 1') }} as freedom
+    from counted
+    where n > 0
     group by comparison_key
 ),
 
 measured as (
     select
-        totals.comparison_key,
-        totals.arm_key,
-        arms.creative_key,
-        totals.n,
-        totals.sum_y,
-        {{ log_rate('totals.n', 'totals.sum_y', 'kinds.is_binary') }} as log_rate,
-        {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'kinds.is_binary') }} as sampling_variance,
-        arms.text_id,
-        arms.is_randomised,
-        arms.tags_by_design
-    from totals
-    inner join kinds on totals.comparison_key = kinds.comparison_key
-    inner join comparisons on totals.comparison_key = comparisons.comparison_key
-    inner join arms on totals.arm_key = arms.arm_key
-    where totals.n >= comparisons.min_units_per_arm
+        counted.*,
+        {{ log_rate('counted.n', 'counted.sum_y', 'common.is_binary') }} as log_rate,
+        {{ relative_variance('common.n', 'common.sum_y', 'common.within_square', 'common.freedom', 'common.is_binary') }}
+        / counted.n as sampling_variance
+    from counted
+    inner join common on counted.comparison_key = common.comparison_key
+    where counted.n > 0
 ),
 
 -- Below the floor an outcome does not vary but for rounding, and squared weights would leave the range of exact sums.

@@ -76,7 +76,7 @@ effects as (
         paired.*,
         policy.alpha,
         policy.tuning_constant,
-        case when abs(paired.exposure_difference) > 0.05 then paired.raw_difference / paired.exposure_difference end as complier_effect
+        case when abs(paired.exposure_difference) > policy.min_exposure_gap then paired.raw_difference / paired.exposure_difference end as complier_effect
     from paired
     inner join policy on paired.program = policy.program
 )

@@ -9,7 +9,7 @@ statistics as (
 ),
 
 arms as (
-    select * from {{ ref('int_experiments__arms') }}
+    select * from {{ ref('int_experiments__arms') }} where not is_late
 ),
 
 policy as (
@@ -50,6 +50,7 @@ looks as (
     select distinct program, experiment_id, segment, cycle from increments
 ),
 
+-- What a later file adds to an experiment came after people were dealt to the arms: it takes no part, and moves no earlier row.
 -- An arm that received nobody is part of the comparison: its zero is the loudest mismatch of all.
 counts as (
     select
@@ -136,31 +137,41 @@ shares as (
         *,
         avg(case when log_srm_e_value_peak >= ln(srm_threshold) then 1.0 else 0.0 end)
             over (partition by program, cycle, arms >= 2) as unhealthy_share,
+        count(case when log_srm_e_value_peak >= ln(srm_threshold) then 1 end)
+            over (partition by program, cycle, arms >= 2) as unhealthy_in_cycle,
         count(*) over (partition by program, cycle, arms >= 2) as experiments_in_cycle
     from peaked
+),
+
+judged as (
+    select
+        shares.*,
+        shares.log_srm_e_value_peak >= ln(shares.srm_threshold) as is_unhealthy,
+        shares.experiments_in_cycle >= policy.srm_alarm_experiments
+        and shares.unhealthy_in_cycle >= policy.srm_alarm_unhealthy
+        and shares.unhealthy_share >= policy.srm_alarm_share as is_alarm
+    from shares
+    inner join policy on shares.program = policy.program
 )
 
 select
-    shares.program,
-    shares.experiment_id,
-    shares.cycle,
-    cast(shares.arms as bigint) as arms,
-    shares.units,
-    shares.log_srm_e_value,
-    exp(least(shares.log_srm_e_value, 700)) as srm_e_value,
-    shares.unhealthy_share,
+    program,
+    experiment_id,
+    cycle,
+    cast(arms as bigint) as arms,
+    units,
+    log_srm_e_value,
+    exp(least(log_srm_e_value, 700)) as srm_e_value,
+    unhealthy_share,
     case
-        when shares.arms < 2 then 'not_comparable'
-        when shares.log_srm_e_value_peak >= ln(shares.srm_threshold) then 'unhealthy'
-        when shares.experiments_in_cycle >= 3 and shares.unhealthy_share >= policy.srm_alarm_share then 'suspect'
+        when arms < 2 then 'not_comparable'
+        when is_unhealthy then 'unhealthy'
+        when is_alarm then 'suspect'
         else 'healthy'
     end as status,
     case
-        when shares.arms < 2 then 'one arm only: there is nothing to compare it with'
-        when shares.log_srm_e_value_peak >= ln(shares.srm_threshold)
-            then 'sample ratio mismatch: people did not reach the arms in the planned shares'
-        when shares.experiments_in_cycle >= 3 and shares.unhealthy_share >= policy.srm_alarm_share
-            then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+        when arms < 2 then 'one arm only: there is nothing to compare it with'
+        when is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
+        when is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
     end as reason
-from shares
-inner join policy on shares.program = policy.program
+from judged

@@ -23,6 +23,52 @@ closings as (
     select * from {{ ref('int_experiments__closings') }}
 ),
 
+subjects as (
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        creative_id,
+        cycle,
+        n,
+        baseline_n,
+        sum_y,
+        baseline_sum_y,
+        difference,
+        standard_error,
+        difference_low,
+        difference_high,
+        lift,
+        lift_low,
+        lift_high,
+        log_e_value,
+        cast(null as varchar) as obstacle
+    from contrasts
+    union all
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        creative_id,
+        cycle,
+        n,
+        baseline_n,
+        sum_y,
+        baseline_sum_y,
+        cast(null as double) as difference,
+        cast(null as double) as standard_error,
+        cast(null as double) as difference_low,
+        cast(null as double) as difference_high,
+        cast(null as double) as lift,
+        cast(null as double) as lift_low,
+        cast(null as double) as lift_high,
+        cast(null as double) as log_e_value,
+        obstacle
+    from {{ ref('int_experiments__uncompared_arms') }}
+),
+
 -- Health as of the look: the last one at or before it.
 health_looks as (
     select
@@ -30,7 +76,7 @@ health_looks as (
         looks.experiment_id,
         looks.cycle,
         max(health.cycle) as health_cycle
-    from (select distinct program, experiment_id, cycle from contrasts) as looks
+    from (select distinct program, experiment_id, cycle from subjects) as looks
     inner join health
         on looks.program = health.program and looks.experiment_id = health.experiment_id and health.cycle <= looks.cycle
     group by looks.program, looks.experiment_id, looks.cycle
@@ -38,37 +84,38 @@ health_looks as (
 
 facts as (
     select
-        contrasts.*,
+        subjects.*,
         coalesce(metrics.role, 'objective') as metric_role,
         metrics.harm_direction,
         metrics.harm_margin,
         health.status as health_status,
         health.reason as health_reason,
-        closings.entered_in_cycle is not null and closings.entered_in_cycle <= contrasts.cycle as is_mature,
+        closings.entered_in_cycle is not null and closings.entered_in_cycle <= subjects.cycle as is_mature,
         policy.alpha,
         policy.min_units_per_arm,
         policy.min_conversions_per_arm,
-        least(contrasts.n, contrasts.baseline_n) as fewest_units,
-        least(contrasts.sum_y, contrasts.baseline_sum_y) as fewest_conversions,
-        case when metrics.harm_direction = 'up' then contrasts.difference_low else -contrasts.difference_high end as harm_low,
-        case when metrics.harm_direction = 'up' then contrasts.difference_high else -contrasts.difference_low end as harm_high
-    from contrasts
-    inner join policy on contrasts.program = policy.program
-    left join metrics on contrasts.program = metrics.program and contrasts.metric = metrics.metric
+        policy.flat_margin,
+        least(subjects.n, subjects.baseline_n) as fewest_units,
+        least(subjects.sum_y, subjects.baseline_sum_y) as fewest_conversions,
+        case when metrics.harm_direction = 'up' then subjects.difference_low else -subjects.difference_high end as harm_low,
+        case when metrics.harm_direction = 'up' then subjects.difference_high else -subjects.difference_low end as harm_high
+    from subjects
+    inner join policy on subjects.program = policy.program
+    left join metrics on subjects.program = metrics.program and subjects.metric = metrics.metric
     left join closings
         on
-            contrasts.program = closings.program
-            and contrasts.experiment_id = closings.experiment_id
-            and contrasts.metric = closings.metric
+            subjects.program = closings.program
+            and subjects.experiment_id = closings.experiment_id
+            and subjects.metric = closings.metric
     left join health_looks
         on
-            contrasts.program = health_looks.program
-            and contrasts.experiment_id = health_looks.experiment_id
-            and contrasts.cycle = health_looks.cycle
+            subjects.program = health_looks.program
+            and subjects.experiment_id = health_looks.experiment_id
+            and subjects.cycle = health_looks.cycle
     left join health
         on
-            contrasts.program = health.program
-            and contrasts.experiment_id = health.experiment_id
+            subjects.program = health.program
+            and subjects.experiment_id = health.experiment_id
             and health_looks.health_cycle = health.cycle
 ),
 
@@ -76,7 +123,9 @@ judged as (
     select
         *,
         case
-            when health_status is null or health_status <> 'healthy' then 'unhealthy'
+            when health_status is null or health_status not in ('healthy', 'not_comparable') then 'unhealthy'
+            when obstacle is not null then 'withheld'
+            when health_status = 'not_comparable' then 'unhealthy'
             when fewest_units < min_units_per_arm then 'not_enough_data'
             when metric_role = 'guardrail' and harm_low > 0 then 'stopped_for_harm'
             when metric_role = 'guardrail' and not is_mature then 'not_mature'
@@ -87,7 +136,7 @@ judged as (
             when standard_error is null or standard_error = 0 then 'not_enough_data'
             when difference_low > 0 then 'win'
             when difference_high < 0 then 'lose'
-            when lift_low > -0.05 and lift_high < 0.05 then 'flat'
+            when lift_low > -flat_margin and lift_high < flat_margin then 'flat'
             else 'withheld'
         end as verdict
     from facts
@@ -104,6 +153,7 @@ select
     verdict,
     case
         when verdict = 'unhealthy' then coalesce(health_reason, 'nothing is known of its health')
+        when obstacle is not null then obstacle
         when verdict = 'not_enough_data' and fewest_units < min_units_per_arm
             then cast(ceil(min_units_per_arm - fewest_units) as bigint) || ' more people are needed in the smaller arm'
         when verdict = 'not_enough_data' and fewest_conversions < min_conversions_per_arm
@@ -115,7 +165,7 @@ select
         when verdict = 'withheld' and metric_role = 'guardrail' then 'harm beyond the margin is not ruled out yet'
         when verdict = 'win' then 'the whole interval lies above no difference'
         when verdict = 'lose' then 'the whole interval lies below no difference'
-        when verdict = 'flat' then 'any difference is smaller than 5 %'
+        when verdict = 'flat' then 'any difference is smaller than ' || cast(cast(round(100 * flat_margin) as integer) as varchar) || ' %'
         else 'the interval still holds no difference'
     end as reason,
     n,

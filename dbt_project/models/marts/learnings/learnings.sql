@@ -66,6 +66,7 @@ facts as (
         policy.max_age_cycles,
         policy.max_active_per_segment,
         policy.review_after_days,
+        policy.drift_z,
         histories.log_e_value - histories.log_e_value_robust > ln(policy.contested_factor)
         and histories.log_e_value_robust < -ln(policy.false_discovery_rate) as e_values_disagree,
         histories.cycle_number - histories.last_tried_number as cycles_since_tried
@@ -96,7 +97,7 @@ judged as (
             when experiments = 0 then 'candidate: platform'
             when was_supported and direction <> first_direction then 'retired: contradiction'
             when was_supported and cycles_since_tried > max_age_cycles then 'retired: age'
-            when is_supported and recent_z * direction < -1.645 then 'retired: drift'
+            when is_supported and recent_z * direction < -drift_z then 'retired: drift'
             when is_supported and explained_by is not null then 'retired: redundant'
             when is_supported and e_values_disagree then 'contested: e-values'
             when is_supported and recent_z * direction < 0 then 'contested: recent'
@@ -121,7 +122,10 @@ ranked as (
 pruned as (
     select
         *,
-        case when finding = 'active' and value_rank > max_active_per_segment then 'retired: pruned' else finding end as last_finding
+        case when finding = 'active' and value_rank > max_active_per_segment then 'retired: pruned' else finding end as last_finding,
+        max(cast(was_supported and finding <> 'active' as integer)) over (
+            partition by claim_key order by cycle_number rows between unbounded preceding and current row
+        ) = 1 as was_doubted
     from ranked
 )
 
@@ -150,7 +154,10 @@ select
     pruned.creatives as n_creatives,
     pruned.expected_value,
     case pruned.last_finding
-        when 'active' then 'proved at every look so far, by ' || pruned.experiments || ' experiments'
+        when 'active'
+            then
+                case when pruned.was_doubted then 'proved again after doubts, by ' else 'proved at every look since the first, by ' end
+                || pruned.experiments || ' experiments'
         when 'candidate: platform' then 'the platform chose who saw what: a hypothesis for the exploration share'
         when 'candidate: experiments'
             then 'needs ' || cast(pruned.min_experiments - pruned.experiments as bigint) || ' more experiments before anything is said'
