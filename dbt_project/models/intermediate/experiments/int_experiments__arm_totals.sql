@@ -1,9 +1,14 @@
 -- One row per program, metric, experiment, segment, creative and cycle: sums over everything counted by the end of that cycle.
+-- Where a send went out in several batches, the sums are weighted ones: int_experiments__reweighted says why.
 
 with
 
 statistics as (
     select * from {{ ref('experiment_statistics') }}
+),
+
+reweighted as (
+    select * from {{ ref('int_experiments__reweighted') }} where level = 'arm'
 ),
 
 by_cycle as (
@@ -69,21 +74,43 @@ every_look as (
             and arms.segment = by_cycle.segment
             and arms.creative_id = by_cycle.creative_id
             and looks.cycle = by_cycle.cycle
+),
+
+running as (
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        creative_id,
+        cycle,
+        {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
+        cast(sum({{ name }}) over so_far as double) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from every_look
+    window so_far as (
+        partition by program, metric, experiment_id, segment, creative_id
+        order by cycle
+        rows between unbounded preceding and current row
+    )
 )
 
 select
-    program,
-    metric,
-    experiment_id,
-    segment,
-    creative_id,
-    cycle,
+    running.program,
+    running.metric,
+    running.experiment_id,
+    running.segment,
+    running.creative_id,
+    running.cycle,
     {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
-    cast(sum({{ name }}) over so_far as double) as {{ name }}{{ ',' if not loop.last }}
+    coalesce(reweighted.{{ name }}, running.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
-from every_look
-window so_far as (
-    partition by program, metric, experiment_id, segment, creative_id
-    order by cycle
-    rows between unbounded preceding and current row
-)
+from running
+left join reweighted
+    on
+        running.program = reweighted.program
+        and running.metric = reweighted.metric
+        and running.experiment_id = reweighted.experiment_id
+        and running.segment = reweighted.segment
+        and running.creative_id = reweighted.subject
+        and running.cycle = reweighted.cycle

@@ -1,5 +1,6 @@
 -- One row per comparison (program, metric, experiment, segment) and creative of a closed experiment that may be believed: its log rate
--- and the sampling variance of it, from the spread that all arms of the comparison share. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
+-- and the sampling variance of it, from the spread that all arms of the comparison share.
+-- Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
 
 with
 
@@ -15,9 +16,20 @@ arms as (
     select * from {{ ref('int_experiments__arms') }} where role <> 'holdout'
 ),
 
-totals as (
+-- Sends in several batches, as of their entry. An arm that was stopped is left out: it has no part in the days after.
+reweighted as (
+    select
+        *,
+        {{ key_of(['program', 'metric', 'experiment_id', 'segment']) }} as comparison_key,
+        {{ key_of(['program', 'experiment_id', 'segment', 'subject']) }} as arm_key
+    from {{ ref('int_experiments__reweighted') }}
+    where level = 'arm'
+),
+
+plain_totals as (
     select
         increments.comparison_key,
+        comparisons.entered_in_cycle,
         increments.arm_key,
         {{ exact_total('increments.n') }} as n,
         {{ exact_total('increments.sum_y') }} as sum_y,
@@ -25,7 +37,23 @@ totals as (
     from increments
     inner join comparisons
         on increments.comparison_key = comparisons.comparison_key and increments.cycle <= comparisons.entered_in_cycle
-    group by increments.comparison_key, increments.arm_key
+    group by increments.comparison_key, comparisons.entered_in_cycle, increments.arm_key
+),
+
+totals as (
+    select
+        plain_totals.comparison_key,
+        plain_totals.arm_key,
+        coalesce(reweighted.n, plain_totals.n) as n,
+        coalesce(reweighted.sum_y, plain_totals.sum_y) as sum_y,
+        coalesce(reweighted.sum_y2, plain_totals.sum_y2) as sum_y2
+    from plain_totals
+    left join reweighted
+        on
+            plain_totals.comparison_key = reweighted.comparison_key
+            and plain_totals.arm_key = reweighted.arm_key
+            and plain_totals.entered_in_cycle = reweighted.cycle
+    where coalesce(reweighted.is_in_every_batch, true)
 ),
 
 counted as (
@@ -42,17 +70,26 @@ counted as (
 ),
 
 -- A metric is 0/1 when no arm says otherwise: an arm without any outcome looks like one in every metric.
-common as (
+kinds as (
     select
         comparison_key,
-        bool_and(sum_y2 = sum_y) as is_binary,
-        {{ exact_total('n') }} as n,
-        {{ exact_total('sum_y') }} as sum_y,
-        {{ exact_total('sum_y2 - sum_y * sum_y / n') }} as within_square,
-        {{ exact_total('n - 1') }} as freedom
-    from counted
-    where n > 0
+        bool_and(sum_y2 = sum_y) as is_binary
+    from plain_totals
     group by comparison_key
+),
+
+common as (
+    select
+        counted.comparison_key,
+        bool_and(kinds.is_binary) as is_binary,
+        {{ exact_total('counted.n') }} as n,
+        {{ exact_total('counted.sum_y') }} as sum_y,
+        {{ exact_total('counted.sum_y2 - counted.sum_y * counted.sum_y / counted.n') }} as within_square,
+        {{ exact_total('counted.n - 1') }} as freedom
+    from counted
+    inner join kinds on counted.comparison_key = kinds.comparison_key
+    where counted.n > 0
+    group by counted.comparison_key
 ),
 
 measured as (

@@ -1,8 +1,9 @@
 -- One row per experiment, person and metric, in the cycle that counted it: the first look at which the person's window, and the
 -- grace for late events, had passed. Only events ingested before that look count, so a row never changes once it is written;
 -- each build adds the persons that became mature, and the cost of a day does not grow with history.
+-- The batch was added later: rows counted before it have none, and were one batch.
 
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns') }}
 
 with
 
@@ -44,6 +45,7 @@ due as (
         assignments.segment,
         assignments.creative_id,
         assignments.assigned_at,
+        assignments.batch,
         metrics.metric,
         metrics.event_name,
         metrics.value_kind,
@@ -124,14 +126,9 @@ select
     due.counted_as_of,
     cast(due.assigned_at as date) as assigned_on,
     exposures.user_id is not null as is_exposed,
-    cast(
-        case due.value_kind
-            when 'any' then least(coalesce(outcomes.events, 0), 1)
-            when 'count' then least(coalesce(outcomes.events, 0), coalesce(due.cap, 1e9))
-            else least(coalesce(outcomes.event_value, 0), coalesce(due.cap, 1e18))
-        end as double
-    ) as outcome,
-    cast(coalesce(before.events, 0) as double) as covariate
+    {{ person_outcome('due.value_kind', 'outcomes.events', 'outcomes.event_value', 'due.cap') }} as outcome,
+    cast(coalesce(before.events, 0) as double) as covariate,
+    due.batch
 from due
 left join outcomes
     on due.experiment_id = outcomes.experiment_id and due.user_id = outcomes.user_id and due.metric = outcomes.metric

@@ -11,6 +11,10 @@ arms as (
     select * from {{ ref('int_experiments__arms') }}
 ),
 
+reweighted as (
+    select * from {{ ref('int_experiments__reweighted') }} where level = 'role'
+),
+
 metrics as (
     select * from {{ ref('stg_ledger__metrics') }} where role = 'objective'
 ),
@@ -24,18 +28,17 @@ cycles as (
     select * from {{ ref('int_learnings__cycles') }}
 ),
 
-by_role as (
+role_totals as (
     select
         means.program,
         means.experiment_id,
+        means.metric,
         means.segment,
         comparisons.entered_in_cycle as cycle,
         arms.role,
         {{ exact_total('means.n') }} as n,
-        {{ exact_total('means.sum_y') }} / {{ exact_total('means.n') }} as mean,
-        greatest(
-            {{ exact_total('means.sum_y2') }} - power({{ exact_total('means.sum_y') }}, 2) / {{ exact_total('means.n') }}, 0
-        ) / greatest({{ exact_total('means.n') }} - 1, 1) as variance
+        {{ exact_total('means.sum_y') }} as sum_y,
+        {{ exact_total('means.sum_y2') }} as sum_y2
     from means
     inner join metrics on means.program = metrics.program and means.metric = metrics.metric
     inner join comparisons
@@ -52,8 +55,44 @@ by_role as (
             and means.segment = arms.segment
             and means.creative_id = arms.creative_id
     where arms.role in ('exploit', 'control', 'baseline')
-    group by means.program, means.experiment_id, means.segment, comparisons.entered_in_cycle, arms.role
+    group by
+        means.program, means.experiment_id, means.metric, means.segment, comparisons.entered_in_cycle, arms.role
     having sum(means.n) > 0
+),
+
+-- A send in several batches is worth what its roles were in each batch, however many people each arm got there.
+role_sums as (
+    select
+        role_totals.program,
+        role_totals.experiment_id,
+        role_totals.segment,
+        role_totals.cycle,
+        role_totals.role,
+        coalesce(reweighted.n, role_totals.n) as n,
+        coalesce(reweighted.sum_y, role_totals.sum_y) as sum_y,
+        coalesce(reweighted.sum_y2, role_totals.sum_y2) as sum_y2
+    from role_totals
+    left join reweighted
+        on
+            role_totals.program = reweighted.program
+            and role_totals.experiment_id = reweighted.experiment_id
+            and role_totals.metric = reweighted.metric
+            and role_totals.segment = reweighted.segment
+            and role_totals.role = reweighted.subject
+            and role_totals.cycle = reweighted.cycle
+),
+
+by_role as (
+    select
+        program,
+        experiment_id,
+        segment,
+        cycle,
+        role,
+        n,
+        sum_y / n as mean,
+        greatest(sum_y2 - power(sum_y, 2) / n, 0) / greatest(n - 1, 1) as variance
+    from role_sums
 ),
 
 compared as (

@@ -1,6 +1,6 @@
 -- One row per program, experiment and cycle in which it gained people: may its results be believed so far?
--- Sequential sample ratio test (Lindon and Malek, NeurIPS 2022): segments are independent, so their log e-values add up. An experiment
--- found unhealthy once stays so.
+-- Sequential sample ratio test (Lindon and Malek, NeurIPS 2022): segments are independent, so their log e-values add up; so do those of
+-- the batches of a send, each against the chances fixed before it. An experiment found unhealthy once stays so.
 
 with
 
@@ -9,7 +9,7 @@ statistics as (
 ),
 
 arms as (
-    select * from {{ ref('int_experiments__arms') }} where not is_late
+    select * from {{ ref('int_experiments__allocations') }}
 ),
 
 policy as (
@@ -33,6 +33,7 @@ increments as (
         statistics.program,
         statistics.experiment_id,
         statistics.segment,
+        statistics.batch,
         statistics.creative_id,
         statistics.cycle,
         sum(statistics.n) as n
@@ -43,11 +44,12 @@ increments as (
             and statistics.experiment_id = metric_units.experiment_id
             and statistics.metric = metric_units.metric
             and metric_units.metric_rank = 1
-    group by statistics.program, statistics.experiment_id, statistics.segment, statistics.creative_id, statistics.cycle
+    group by
+        statistics.program, statistics.experiment_id, statistics.segment, statistics.batch, statistics.creative_id, statistics.cycle
 ),
 
 looks as (
-    select distinct program, experiment_id, segment, cycle from increments
+    select distinct program, experiment_id, segment, batch, cycle from increments
 ),
 
 -- What a later file adds to an experiment came after people were dealt to the arms: it takes no part, and moves no earlier row.
@@ -57,20 +59,26 @@ counts as (
         looks.program,
         looks.experiment_id,
         looks.segment,
+        looks.batch,
         looks.cycle,
         arms.creative_id,
-        arms.planned_share,
+        arms.probability,
         sum(coalesce(increments.n, 0)) over (
-            partition by looks.program, looks.experiment_id, looks.segment, arms.creative_id order by looks.cycle
+            partition by looks.program, looks.experiment_id, looks.segment, looks.batch, arms.creative_id order by looks.cycle
         ) as n
     from looks
     inner join arms
-        on looks.program = arms.program and looks.experiment_id = arms.experiment_id and looks.segment = arms.segment
+        on
+            looks.program = arms.program
+            and looks.experiment_id = arms.experiment_id
+            and looks.segment = arms.segment
+            and looks.batch = arms.batch
     left join increments
         on
             looks.program = increments.program
             and looks.experiment_id = increments.experiment_id
             and looks.segment = increments.segment
+            and looks.batch = increments.batch
             and looks.cycle = increments.cycle
             and arms.creative_id = increments.creative_id
 ),
@@ -80,15 +88,16 @@ segment_evidence as (
         counts.program,
         counts.experiment_id,
         counts.segment,
+        counts.batch,
         counts.cycle,
         count(*) as arms,
         sum(counts.n) as units,
         max(policy.srm_threshold) as srm_threshold,
-        {{ exact_total(log_e_srm_arm('counts.n', 'counts.planned_share', 'policy.srm_strength')) }}
+        {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
         + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }} as log_e_value
     from counts
     inner join policy on counts.program = policy.program
-    group by counts.program, counts.experiment_id, counts.segment, counts.cycle
+    group by counts.program, counts.experiment_id, counts.segment, counts.batch, counts.cycle
 ),
 
 -- A segment that gained nobody in a cycle keeps what it said before: its evidence changes by its increments.
@@ -96,9 +105,9 @@ steps as (
     select
         *,
         log_e_value - coalesce(
-            lag(log_e_value) over (partition by program, experiment_id, segment order by cycle), 0
+            lag(log_e_value) over (partition by program, experiment_id, segment, batch order by cycle), 0
         ) as log_e_step,
-        units - coalesce(lag(units) over (partition by program, experiment_id, segment order by cycle), 0) as units_step
+        units - coalesce(lag(units) over (partition by program, experiment_id, segment, batch order by cycle), 0) as units_step
     from segment_evidence
 ),
 

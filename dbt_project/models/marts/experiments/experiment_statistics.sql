@@ -1,5 +1,5 @@
--- One row per program, experiment, segment, creative, metric, cycle and day: the sums that everything after this reads.
--- Its size grows with arms, segments and days, not with traffic.
+-- One row per program, experiment, segment, creative, metric, cycle, day and batch: the sums that everything after this reads.
+-- Its size grows with arms, segments, days and batches, not with traffic.
 
 with
 
@@ -20,6 +20,7 @@ live as (
         metric,
         counted_in_cycle as cycle,
         assigned_on as day,
+        coalesce(batch, 1) as batch,
         cast(count(*) as double) as n,
         {{ exact_total('outcome') }} as sum_y,
         {{ exact_total('outcome * outcome') }} as sum_y2,
@@ -29,7 +30,7 @@ live as (
         cast(count(*) filter (where is_exposed) as double) as n_exposed,
         {{ exact_total('case when is_exposed then outcome else 0 end') }} as sum_y_exposed
     from outcomes
-    group by program, experiment_id, segment, creative_id, metric, counted_in_cycle, assigned_on
+    group by program, experiment_id, segment, creative_id, metric, counted_in_cycle, assigned_on, coalesce(batch, 1)
 )
 
 select * from live
@@ -42,6 +43,7 @@ select
     metric,
     cycle,
     cast(null as date) as day,
+    1 as batch,
     n,
     sum_y,
     sum_y2,

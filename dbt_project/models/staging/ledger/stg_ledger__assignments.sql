@@ -1,4 +1,4 @@
--- One row per experiment and person, with the arm and the probability of it.
+-- One row per experiment and person, with the arm, the probability of it and the batch it was drawn in.
 
 select
     experiment_id,
@@ -6,5 +6,6 @@ select
     segment,
     creative_id,
     probability,
+    batch,
     assigned_at
 from {{ source('ledger', 'assignments') }}

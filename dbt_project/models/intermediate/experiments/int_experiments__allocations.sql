@@ -1,0 +1,36 @@
+-- One row per program, experiment, segment, batch and arm that people of the batch could get, with the chance of it.
+-- Past experiments, and those launched before sends had batches, are one batch with the planned shares.
+
+with
+
+arms as (
+    select * from {{ ref('int_experiments__arms') }}
+),
+
+told as (
+    select * from {{ ref('stg_ledger__allocations') }}
+),
+
+batched as (
+    select
+        experiment_id,
+        max(batch) as batches
+    from told
+    group by experiment_id
+)
+
+select
+    arms.program,
+    arms.experiment_id,
+    arms.segment,
+    coalesce(told.batch, 1) as batch,
+    arms.creative_id,
+    arms.role,
+    coalesce(told.probability, arms.planned_share) as probability,
+    coalesce(batched.batches, 1) as batches
+from arms
+left join batched on arms.experiment_id = batched.experiment_id
+left join told
+    on arms.experiment_id = told.experiment_id and arms.segment = told.segment and arms.creative_id = told.creative_id
+-- What a later file adds to an experiment came after people were dealt to the arms: it had no chance then.
+where coalesce(told.probability, arms.planned_share) > 0 and not arms.is_late

@@ -1,0 +1,182 @@
+-- One row per program, metric, experiment, segment, look (cycle) and subject (an arm, or all arms of a role) of an experiment that went
+-- out in several batches: its sums so far, with every person weighted so that people who got an arm because it looked good do not flatter it.
+--
+-- Chances adapt between batches, never inside one. Inside a batch the arms are an ordinary randomised experiment; across batches an arm's
+-- plain mean is biased (an arm that was unlucky early is given up before luck evens out) and mixes days in proportions of its own. So each
+-- batch is a stratum: the arm's mean in it stands for everybody in it, whatever the arm's chance was. This is inverse-probability
+-- weighting with the counts in place of the chances (Hajek). Weights know nothing of outcomes of their own batch, so each stratum's mean
+-- is unbiased given the past. All weights are scaled so that n is the number of people an unweighted arm would need for the same variance
+-- (Kish's effective sample size): what reads n, sum_y and sum_y2 needs no other formula.
+
+with
+
+statistics as (
+    select * from {{ ref('experiment_statistics') }}
+),
+
+roles as (
+    select distinct
+        experiment_id,
+        segment,
+        creative_id,
+        role
+    from {{ ref('int_experiments__allocations') }}
+    where batches > 1
+),
+
+-- A role is more than the mean of its arms: which of them got how many is part of what it is worth.
+subjects as (
+    select
+        experiment_id,
+        segment,
+        creative_id,
+        'arm' as level,
+        creative_id as subject
+    from roles
+    union all
+    select
+        experiment_id,
+        segment,
+        creative_id,
+        'role' as level,
+        role as subject
+    from roles
+),
+
+{% set sums = ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
+
+increments as (
+    select
+        statistics.program,
+        statistics.metric,
+        statistics.experiment_id,
+        statistics.segment,
+        statistics.batch,
+        statistics.cycle,
+        subjects.level,
+        subjects.subject,
+        {% for name in sums %}
+        {{ exact_total('statistics.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from statistics
+    inner join subjects
+        on
+            statistics.experiment_id = subjects.experiment_id
+            and statistics.segment = subjects.segment
+            and statistics.creative_id = subjects.creative_id
+    group by
+        statistics.program, statistics.metric, statistics.experiment_id, statistics.segment, statistics.batch, statistics.cycle,
+        subjects.level, subjects.subject
+),
+
+looks as (
+    select distinct program, metric, experiment_id, cycle as look from increments
+),
+
+-- What each subject had in each batch by each look.
+strata as (
+    select
+        increments.program,
+        increments.metric,
+        increments.experiment_id,
+        increments.segment,
+        looks.look,
+        increments.level,
+        increments.subject,
+        increments.batch,
+        {% for name in sums %}
+        {{ exact_total('increments.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from increments
+    inner join looks
+        on
+            increments.program = looks.program
+            and increments.metric = looks.metric
+            and increments.experiment_id = looks.experiment_id
+            and increments.cycle <= looks.look
+    group by
+        increments.program, increments.metric, increments.experiment_id, increments.segment, looks.look, increments.level,
+        increments.subject, increments.batch
+),
+
+-- Everybody who was sent something in the batch: what the stratum stands for, the same for every subject.
+batches as (
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        look,
+        batch,
+        {{ exact_total('n') }} as people
+    from strata
+    where level = 'arm' and subject <> 'holdout'
+    group by program, metric, experiment_id, segment, look, batch
+),
+
+counted as (
+    select
+        program,
+        metric,
+        experiment_id,
+        segment,
+        look,
+        count(*) as batches
+    from batches
+    group by program, metric, experiment_id, segment, look
+),
+
+-- 1 / effective n = sum of squared shares over people, with shares among the batches in which the subject has anybody.
+shares as (
+    select
+        strata.*,
+        batches.people,
+        {{ exact_sum('batches.people') }} over of_subject as people_total,
+        {{ exact_sum('batches.people * batches.people / strata.n') }} over of_subject as spread,
+        count(*) over of_subject as own_batches
+    from strata
+    inner join batches
+        on
+            strata.program = batches.program
+            and strata.metric = batches.metric
+            and strata.experiment_id = batches.experiment_id
+            and strata.segment = batches.segment
+            and strata.look = batches.look
+            and strata.batch = batches.batch
+    where strata.n > 0
+    window of_subject as (
+        partition by
+            strata.program, strata.metric, strata.experiment_id, strata.segment, strata.look, strata.level, strata.subject
+    )
+),
+
+weighted as (
+    select
+        *,
+        cast(people_total as double) * people / (n * cast(spread as double)) as weight
+    from shares
+)
+
+select
+    weighted.program,
+    weighted.metric,
+    weighted.experiment_id,
+    weighted.segment,
+    weighted.level,
+    weighted.subject,
+    weighted.look as cycle,
+    max(weighted.own_batches) = max(counted.batches) as is_in_every_batch,
+    {% for name in sums %}
+    {{ exact_total('weighted.weight * weighted.' ~ name) }} as {{ name }},
+    {% endfor %}
+    {{ exact_total('weighted.n') }} as people
+from weighted
+inner join counted
+    on
+        weighted.program = counted.program
+        and weighted.metric = counted.metric
+        and weighted.experiment_id = counted.experiment_id
+        and weighted.segment = counted.segment
+        and weighted.look = counted.look
+group by
+    weighted.program, weighted.metric, weighted.experiment_id, weighted.segment, weighted.level, weighted.subject, weighted.look
