@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,26 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Floats:
         """One vector per text, shape (n, dimensions); the same text gives the same vector."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An embedder that is asked for each text once."""
+
+    embedder: Embedder
+    known: dict[str, Floats] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Names the model, for the records."""
+        return self.embedder.name
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """One vector per text; only texts not met before are passed on."""
+        new = sorted(set(texts) - self.known.keys())
+        if new:
+            self.known.update(zip(new, self.embedder.embed(new), strict=True))
+        return np.array([self.known[text] for text in texts]) if texts else np.empty((0, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,6 @@
 n-grams, ``meaning`` is an optional embedding, and ``joint`` is high only where two texts are alike in all of these.
 """
 
-import html
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -17,11 +14,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from orchestration.learn.embeddings import Embedder
+from orchestration.learn.shape import SHAPES, shape, tidy
 
 Floats = npt.NDArray[np.float64]
 BLOCKS = ("tags", "words", "chars", "meaning", "joint")
 
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 _WORD = r"(?u)\b\w[\w']*|[^\w\s]"
 _FULL_VOCABULARY_UP_TO = 200  # texts; below that a word seen once may be half of what is known
 # Exponents of the joint block per unit of each block's squared distance: forward chaining inside the headline archive
@@ -96,7 +93,7 @@ class FeatureSpace:
             token_pattern=_WORD,
         ).fit(cleaned)
         chars = TfidfVectorizer(
-            analyzer="char", ngram_range=(2, 5), min_df=3 if common else 1, sublinear_tf=True, lowercase=False
+            analyzer="char_wb", ngram_range=(3, 5), min_df=3 if common else 1, sublinear_tf=True
         ).fit(cleaned)
         names = tuple(sorted(set(tagger.names).union(*given)))
         raw = _raw_tags(texts, given, tagger, names)
@@ -138,12 +135,6 @@ def similarity(left: Features, right: Features) -> dict[str, Floats]:
     return inner
 
 
-def tidy(text: str) -> str:
-    """One spelling of what a reader sees: entities, quotes, widths and white space made equal."""
-    plain = unicodedata.normalize("NFKC", html.unescape(text)).translate(_QUOTES)
-    return re.sub(r"\s+", " ", plain).strip()
-
-
 def _marked(text: str) -> str:
     """Marks both ends, because how a headline opens and closes matters more than its middle."""
     return f"\x02 {text} \x03"
@@ -152,16 +143,7 @@ def _marked(text: str) -> str:
 def _raw_tags(texts: Sequence[str], given: Sequence[frozenset[str]], tagger: Tagger, names: tuple[str, ...]) -> Floats:
     found = [tagger.extract(text) | extra for text, extra in zip(texts, given, strict=True)]
     tags = np.array([[name in tags for name in names] for tags in found], dtype=float).reshape(len(texts), len(names))
-    return np.hstack([tags, np.array([_shape(tidy(text)) for text in texts]).reshape(len(texts), 4)])
-
-
-def _shape(text: str) -> tuple[float, float, float, float]:
-    """Length in characters and words (log), mean word length, share of capitalised words."""
-    words = text.split()
-    if not words:
-        return 0.0, 0.0, 0.0, 0.0
-    capitals = sum(word[0].isupper() for word in words) / len(words)
-    return float(np.log1p(len(text))), float(np.log1p(len(words))), len(text) / len(words), capitals
+    return np.hstack([tags, np.array([shape(tidy(text)) for text in texts]).reshape(len(texts), SHAPES)])
 
 
 def _squared_distance(left: Any, right: Any, inner: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from orchestration.errors import Refusal
-from orchestration.learn.embeddings import Embedder
+from orchestration.learn.embeddings import Embedder, Remembered
 from orchestration.learn.features import Features, FeatureSpace, Tagger, similarity
 from orchestration.learn.posterior import Posterior
 from orchestration.learn.trials import Trials, between_creatives, given_tags, read_trials
@@ -53,18 +53,32 @@ class Predictor:
             history: Columns cycle, experiment_id, creative_id, n, sum_y, text; optional segment, metric, sum_y2,
                 planned_share, randomised, tags. Rows are increments of one cycle.
             metric: Outcome to learn; may be None where history holds one.
-            srm_e_value: Experiments that miss their planned shares by this e-value are left out.
+            srm_e_value: Experiments that miss their planned shares by this e-value are left out, unless learning from
+                them too foretold later sound experiments better.
             most_trials: Latest trials to learn from: time grows with their cube, memory (8 bytes) with their square.
 
         Raises:
             Refusal: if columns are missing, counts are impossible, or no healthy experiment compares two texts.
         """
         trials = read_trials(history, metric=metric, srm_e_value=srm_e_value)
-        latest = np.unique(trials.group[-most_trials:])
-        trials = trials.among(np.flatnonzero(np.isin(trials.group, latest)))
-        texts, given = trials.rows["text"].tolist(), trials.rows["tags"].tolist()
-        space, features = FeatureSpace.fit(texts, given, taxonomy, embedder)
-        choice, between = choose(trials, features), between_creatives(trials)
+        embedder = None if embedder is None else Remembered(embedder)
+
+        def measured(trials: Trials) -> tuple[Trials, FeatureSpace, Features]:
+            latest = np.unique(trials.group[-most_trials:])
+            trials = trials.among(np.flatnonzero(np.isin(trials.group, latest)))
+            texts, given = trials.rows["text"].tolist(), trials.rows["tags"].tolist()
+            return trials, *FeatureSpace.fit(texts, given, taxonomy, embedder)
+
+        everything, sound = trials, trials.among(np.flatnonzero(trials.sound))
+        trials, space, features = measured(sound)
+        choice = choose(trials, features)
+        if len(sound) < len(everything):
+            # What chance spoiled proves nothing, yet its texts may still foretell: later sound experiments decide.
+            wider = measured(everything)
+            other = choose(wider[0], wider[2], mixes=(choice.mix,))
+            if other.skill > choice.skill:
+                choice, (trials, space, features) = other, wider
+        between = between_creatives(trials)
         strengths = choice.strengths(between, with_meaning=embedder is not None)
         posterior = Posterior.of(trials, features, similarity(features, features), strengths)
         return cls(space, posterior, choice, between)

@@ -27,6 +27,7 @@ class Trials:
         variance: Sampling variance of ``log_rate``, delta method.
         group: Number of the row's group, 0 ... groups - 1.
         creative: Number of the row's creative: the same creative may stand in several segments.
+        sound: Whether the arm sizes of the row's group agree with its planned shares.
     """
 
     rows: pd.DataFrame
@@ -34,6 +35,7 @@ class Trials:
     variance: Floats
     group: npt.NDArray[np.intp]
     creative: npt.NDArray[np.intp]
+    sound: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.log_rate)
@@ -42,33 +44,38 @@ class Trials:
         """The same trials for a selection of rows, numbered afresh."""
         group, creative = (np.unique(numbers[index], return_inverse=True)[1] for numbers in (self.group, self.creative))
         return Trials(
-            self.rows.iloc[index].reset_index(drop=True), self.log_rate[index], self.variance[index], group, creative
+            self.rows.iloc[index].reset_index(drop=True),
+            self.log_rate[index],
+            self.variance[index],
+            group,
+            creative,
+            self.sound[index],
         )
 
 
 def read_trials(history: pd.DataFrame, *, metric: str | None, srm_e_value: float) -> Trials:
-    """Pools increments and keeps what may teach: randomised, healthy, with at least two texts to compare.
+    """Pools increments and keeps what may teach: randomised, with at least two texts to compare.
 
     Args:
         history: Increments of sufficient statistics, one row per cycle, experiment, creative, segment and metric.
         metric: Outcome to learn, or None if there is only one.
-        srm_e_value: Groups whose arm sizes contradict their planned shares by this e-value or more are left out.
+        srm_e_value: Groups whose arm sizes contradict their planned shares by this e-value or more are not sound.
 
     Raises:
-        Refusal: if columns are missing, numbers are impossible, or nothing is left to compare.
+        Refusal: if columns are missing, numbers are impossible, or no sound group compares two texts.
     """
     data = _checked(history, metric)
     healthy = data.groupby(_GROUP)[["cycle", "creative_id", "n", "planned_share"]].apply(_log_srm) < np.log(srm_e_value)
     data = data.join(healthy.rename("healthy"), on=_GROUP)
     told = (data["text"].str.strip() != "") | data["tags"].map(bool)
-    data = data[data["healthy"] & told & (data["n"] > 0)]
+    data = data[told & (data["n"] > 0)]
     sums = {"n": ("n", "sum"), "sum_y": ("sum_y", "sum"), "sum_y2": ("sum_y2", "sum"), "cycle": ("cycle", "max")}
-    sums["is_binary"] = ("is_binary", "all")
+    sums |= {"is_binary": ("is_binary", "all"), "healthy": ("healthy", "all")}
     arms = data.groupby(_KEY, as_index=False).agg(**sums, text=("text", "first"), tags=("tags", "first"))
     arms["cycle"] = arms.groupby("experiment_id")["cycle"].transform("max")
     arms = arms[arms["is_binary"] | (arms["sum_y"] > 0)]  # a sum of values that is not positive has no logarithm
     arms = arms[arms.groupby(_GROUP)["text"].transform("nunique") >= 2]
-    if arms.empty:
+    if not arms["healthy"].any():
         remedy = "Bring experiments that compare at least two texts, randomised, with arm sizes as planned."
         raise Refusal("history", "no healthy experiment compares two texts", remedy)
     arms = arms.sort_values(["cycle", *_KEY], kind="stable").reset_index(drop=True)
@@ -78,7 +85,8 @@ def read_trials(history: pd.DataFrame, *, metric: str | None, srm_e_value: float
     spread = np.maximum(squares - mean**2, mean**2 / n)
     creative = arms.groupby(["experiment_id", "creative_id"], sort=False).ngroup().to_numpy().astype(np.intp)
     group = arms.groupby(_GROUP, sort=False).ngroup().to_numpy().astype(np.intp)
-    return Trials(arms[[*_KEY, "text", "tags", "cycle"]], np.log(mean), spread / (n * mean**2), group, creative)
+    rows, sound = arms[[*_KEY, "text", "tags", "cycle"]], arms["healthy"].to_numpy(bool)
+    return Trials(rows, np.log(mean), spread / (n * mean**2), group, creative, sound)
 
 
 def between_creatives(trials: Trials) -> float:

@@ -1,6 +1,6 @@
 """Chooses the predictor's strengths by forward chaining: learn from the past, judge on what came next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +22,10 @@ MIXES: dict[str, dict[str, float]] = {
     "joint and meaning": {"joint": 0.5, "meaning": 0.5},
     "all": {"joint": 0.4, "meaning": 0.3, "tags": 0.1, "words": 0.1, "chars": 0.1},
 }
-EXPLAINED = (0.1, 0.25, 0.5, 0.75, 0.9)  # shares of the variance between creatives that texts may explain
-_FIRST_MIX, _FIRST_SHARE = "joint and lines", 0.5
+EXPLAINED = (0.05, 0.1, 0.2, 0.4, 0.7)  # shares of the variance between creatives that texts may explain
+_FIRST_MIX, _FIRST_SHARE = "joint and lines", 0.4
 _FOLDS, _LEAST_GROUPS = 4, 20
-_MOST_TRIALS = 2000  # of a fold's past: strengths need no more, and the cost is cubic
+_MOST_TRIALS = 2500  # of a fold's past: strengths need no more, and the cost is cubic
 _LEAST_VARIANCE = 1e-4
 _MOST_STRETCH, _SPREADS = 3.0, (1 / 3, 3.0)
 
@@ -56,7 +56,7 @@ class Choice:
         return Strengths({name: part * whole for name, part in parts.items()}, (1 - self.explained) * between)
 
 
-def choose(trials: Trials, features: Features) -> Choice:
+def choose(trials: Trials, features: Features, mixes: Iterable[str] = tuple(MIXES)) -> Choice:
     """Finds the mix, then the share explained, whose order of later trials was best; then how far to trust the size.
 
     The default where history is too short to be split.
@@ -77,7 +77,7 @@ def choose(trials: Trials, features: Features) -> Choice:
         skill = cross / np.sqrt(own * np.sum(weight * happened**2))
         return replace(choice, stretch=min(cross / own, _MOST_STRETCH), skill=float(skill))
 
-    mixes = [name for name in MIXES if with_meaning or "meaning" not in MIXES[name]]
+    mixes = [name for name in mixes if with_meaning or "meaning" not in MIXES[name]]
     best = max((judged(Choice(mix)) for mix in mixes), key=lambda choice: choice.skill)
     others = [judged(replace(best, explained=share)) for share in EXPLAINED if share != best.explained]
     best = max([best, *others], key=lambda choice: choice.skill)
@@ -89,16 +89,17 @@ def choose(trials: Trials, features: Features) -> Choice:
 def forward_folds(trials: Trials) -> Iterator[tuple[Index, Index]]:
     """Splits by cycle: (past, later) rows; later folds are consecutive and cover about the second half of the groups.
 
-    A past holds whole cycles that ended before the later ones began, so no experiment stands on both sides.
+    Only sound groups judge, and their number sets the cuts; a past holds whatever the trials hold. A past holds whole cycles that ended before the later ones began, so no experiment stands on both sides.
     """
     cycle = trials.rows["cycle"].to_numpy()
-    starts = cycle[np.sort(np.unique(trials.group, return_index=True)[1])]
+    first = np.sort(np.unique(trials.group, return_index=True)[1])
+    starts = cycle[first[trials.sound[first]]]
     if len(starts) < _LEAST_GROUPS:
         return
     cuts = sorted({starts[int(len(starts) * part)] for part in np.linspace(0.5, 1, _FOLDS + 1)[:-1]})
     for begin, end in zip(cuts, [*cuts[1:], None], strict=True):
         past = np.flatnonzero(cycle < begin)
-        later = np.flatnonzero((cycle >= begin) & (cycle < end) if end is not None else cycle >= begin)
+        later = np.flatnonzero(trials.sound & (cycle >= begin) & (True if end is None else cycle < end))
         recent = past[np.isin(trials.group[past], np.unique(trials.group[past[-_MOST_TRIALS:]]))]
         if len(np.unique(trials.group[recent])) >= _LEAST_GROUPS // 2:
             yield recent, later
