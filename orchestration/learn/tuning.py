@@ -89,7 +89,8 @@ def choose(trials: Trials, features: Features, mixes: Iterable[str] = tuple(MIXE
 def forward_folds(trials: Trials) -> Iterator[tuple[Index, Index]]:
     """Splits by cycle: (past, later) rows; later folds are consecutive and cover about the second half of the groups.
 
-    Only sound groups judge, and their number sets the cuts; a past holds whatever the trials hold. A past holds whole cycles that ended before the later ones began, so no experiment stands on both sides.
+    Only sound groups judge, and their number sets the cuts; a past holds whatever the trials hold. It holds whole
+    cycles that ended before the later ones began, so no experiment stands on both sides.
     """
     cycle = trials.rows["cycle"].to_numpy()
     first = np.sort(np.unique(trials.group, return_index=True)[1])

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from orchestration.errors import Refusal
-from orchestration.learn.embeddings import EndpointEmbedder, LocalEmbedder
+from orchestration.learn.embeddings import EndpointEmbedder, LocalEmbedder, Remembered
 from orchestration.learn.predictor import Predictor
 from tests.learn.histories import Words, past
 
@@ -107,3 +107,24 @@ def test_a_missing_extra_is_a_refusal_that_names_it() -> None:
 def test_the_local_model_knows_what_is_near() -> None:
     cat, kitten, tax = LocalEmbedder().embed(["a cat sleeps", "the kitten is asleep", "tax law of 1987"])
     assert cat @ kitten > cat @ tax
+
+
+class _Counting:
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += texts
+        return np.array([[float(len(text)), 1.0] for text in texts])
+
+
+def test_a_text_is_embedded_once_however_often_it_is_asked_for() -> None:
+    counting = _Counting()
+    remembered = Remembered(counting)
+    first, again = remembered.embed(["ab", "a", "ab"]), remembered.embed(["a", "abc"])
+    assert sorted(counting.asked) == ["a", "ab", "abc"]
+    np.testing.assert_array_equal(first[:, 0], [2, 1, 2])
+    np.testing.assert_array_equal(again[:, 0], [1, 3])
+    assert remembered.embed([]).shape == (0, 0)

@@ -45,7 +45,7 @@ def test_pure_noise_teaches_next_to_nothing() -> None:
     assert scores["score"].abs().max() < 0.05
 
 
-def test_a_broken_experiment_is_left_out() -> None:
+def test_a_broken_experiment_that_misleads_is_left_out() -> None:
     good = past(seed=6, effects=EFFECTS, experiments=25)
     broken = past(seed=7, effects={"question": 3.0}, experiments=10).assign(
         experiment_id=lambda x: "broken " + x["experiment_id"]
@@ -54,6 +54,37 @@ def test_a_broken_experiment_is_left_out() -> None:
     arms = only_arms(past(seed=8, experiments=5))
     with_it = Predictor.fit(pd.concat([good, broken]), Words()).score(arms)
     pd.testing.assert_frame_equal(with_it, Predictor.fit(good, Words()).score(arms))
+
+
+def test_a_broken_experiment_teaches_where_it_foretells_sound_ones() -> None:
+    good = past(seed=6, effects=EFFECTS, experiments=25)
+    broken = past(seed=7, effects=EFFECTS, experiments=60, n=20000).assign(
+        experiment_id=lambda x: "broken " + x["experiment_id"], cycle=lambda x: x["cycle"] % 12
+    )
+    broken.loc[broken["creative_id"].str.endswith(".0"), ["n", "sum_y"]] *= 2
+    later = past(seed=8, effects=EFFECTS, experiments=60)
+    truth = against_mean(later, "truth")
+    with_it, without = Predictor.fit(pd.concat([good, broken]), Words()), Predictor.fit(good, Words())
+    assert len(with_it.trials) > len(without.trials)
+    skill = [np.corrcoef(one.score(only_arms(later))["score"], truth)[0, 1] for one in (with_it, without)]
+    assert skill[0] > skill[1]
+
+
+def test_broken_experiments_alone_teach_nothing() -> None:
+    broken = past(seed=7, effects=EFFECTS, experiments=30)
+    broken.loc[broken["creative_id"].str.endswith(".0"), ["n", "sum_y"]] *= 2
+    with pytest.raises(Refusal, match="no healthy experiment"):
+        Predictor.fit(broken, Words())
+
+
+def test_a_broken_experiment_never_judges() -> None:
+    history = past(seed=12)
+    broken = history["cycle"] % 3 == 0
+    history.loc[broken & history["creative_id"].str.endswith(".0"), ["n", "sum_y"]] *= 2
+    trials = read_trials(history, metric=None, srm_e_value=1000)
+    folds = list(forward_folds(trials))
+    assert all(trials.sound[after].all() for _, after in folds)
+    assert any(not trials.sound[before].all() for before, _ in folds)
 
 
 @pytest.mark.parametrize("column", ["randomised", "n", "text"])
