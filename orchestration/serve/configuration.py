@@ -3,17 +3,15 @@
 A secret variable may hold several values, separated by spaces, so that a key can be changed without losing a delivery.
 """
 
-import csv
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orchestration.errors import Refusal
+from orchestration.policy import whole_number
 from orchestration.serve.signatures import elliptic_key
 
-POLICY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "policy.csv"
 SECRETS = {
     "sendgrid": "LOOP_SENDGRID_PUBLIC_KEY",
     "ses": "LOOP_SES_TOPIC_ARN",
@@ -79,12 +77,6 @@ def read_configuration() -> Configuration:
     return Configuration(_limits(), secrets, _write_keys(), url or None)
 
 
-def policy_value(name: str) -> int:
-    """A whole-number threshold of the policy seed."""
-    with POLICY.open(encoding="utf-8", newline="") as stream:
-        return next(int(float(row["value"])) for row in csv.DictReader(stream) if row["name"] == name)
-
-
 def _require_keys(public_keys: tuple[str, ...]) -> None:
     for key in public_keys:
         try:
@@ -96,7 +88,7 @@ def _require_keys(public_keys: tuple[str, ...]) -> None:
 
 
 def _limits() -> Limits:
-    return Limits(**{name: policy_value(name) for name in Limits.__dataclass_fields__})
+    return Limits(**{name: whole_number(name) for name in Limits.__dataclass_fields__})
 
 
 def _write_keys() -> dict[str, str]:
