@@ -29,7 +29,7 @@ async def keep(request):
     os.fsync(kept)
     return JSONResponse({"success": True})
 
-uvicorn.run(Starlette(routes=[Route("/{rest:path}", keep, methods=["POST"])]), port=int(sys.argv[1]), access_log=False, log_level="info")
+uvicorn.run(Starlette(routes=[Route("/{rest:path}", keep, methods=["POST"])]), port=int(sys.argv[1]), access_log=False)
 """
 
 
