@@ -1,5 +1,6 @@
 -- One row per comparison (program, metric, experiment, segment) and creative of a closed experiment that may be believed: its log rate
--- and the sampling variance of it, from the spread that all arms of the comparison share. Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
+-- and the sampling variance of it, from the spread that all arms of the comparison share. Arms below the smallest number of people are
+-- left out, for a reason that does not look at outcomes.
 
 with
 
