@@ -11,6 +11,7 @@ import pandas as pd
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 ARCHIVE, TOOL = SHARED / "data" / "upworthy_tests.parquet", SHARED / "tools" / "replay.py"
 BROKEN = ("2013-06-25", "2014-01-10")  # when a cache broke the randomisation (the archive's maintainers, 2024)
+BROKEN_WEEKS = (201325, 201401)  # the same in the archive's own weeks, which begin on Sundays (strftime's %U)
 
 # What is published about the archive: tag -> sign of its effect. Length is two tags, one of each end.
 PUBLISHED = {"question": -1, "long": 1, "short": -1, "third_person": 1}
@@ -104,17 +105,27 @@ def active_at_last(learnings: Path) -> list[str]:
 
 
 def alarms(health: Path) -> dict[str, dict[str, float]]:
-    """Tests with two arms or more, inside and outside the window: how many, which share is unhealthy, which is covered at all."""
+    """Tests with two arms or more, inside and outside the window: how many, which share is unhealthy, which is covered at all.
+
+    A test lies in the window when its week does. Dates of creation are told beside it (``by_creation``): those of the first tests are
+    the minute in which the archive was first filled, so that a test of November 2013 passes for one of March.
+    """
+    by_week = _alarms(health, f"cycle between {BROKEN_WEEKS[0]} and {BROKEN_WEEKS[1]}")
+    by_creation = _alarms(health, f"created_at::date between '{BROKEN[0]}' and '{BROKEN[1]}'")
+    return by_week | {f"{place}_by_creation": figures for place, figures in by_creation.items()}
+
+
+def _alarms(health: Path, is_inside: str) -> dict[str, dict[str, float]]:
     rows = duckdb.execute(
         f"""
         with tests as (select test_id as experiment_id, min(created_at) as created_at from '{ARCHIVE}' group by test_id),
         judged as (
             select
-                case when created_at::date between '{BROKEN[0]}' and '{BROKEN[1]}' then 'inside' else 'outside' end as place,
+                case when {is_inside} then 'inside' else 'outside' end as place,
                 bool_or(status = 'unhealthy') as is_unhealthy, bool_or(status in ('unhealthy', 'suspect')) as is_covered
             from '{health}' join tests using (experiment_id)
             where status <> 'not_comparable'
-            group by experiment_id, created_at
+            group by experiment_id, place
         )
         select place, count(*), avg(is_unhealthy::double), avg(is_covered::double) from judged group by place order by place
         """
