@@ -29,7 +29,8 @@ brought as (
         sign_ups.user_id,
         sign_ups.invited_by,
         sign_ups.signed_up_at,
-        max(invites.occurred_at) as invited_at
+        max(invites.occurred_at) as invited_at,
+        min(invites.ingested_at) as invite_ingested_at
     from sign_ups
     cross join terms
     inner join invites
@@ -38,6 +39,17 @@ brought as (
             and sign_ups.signed_up_at >= invites.occurred_at
             and sign_ups.signed_up_at < {{ time_after_days('invites.occurred_at', 'terms.referral_days') }}
     group by sign_ups.user_id, sign_ups.invited_by, sign_ups.signed_up_at
+),
+
+-- When the warehouse heard of the sign-up.
+heard as (
+    select
+        user_id,
+        occurred_at,
+        min(ingested_at) as ingested_at
+    from {{ ref('stg_events__events') }}
+    where event_name = 'Signed Up' and is_human and user_id is not null
+    group by user_id, occurred_at
 ),
 
 -- Whether the one who came invites others in turn, within as many days.
@@ -58,7 +70,9 @@ select
     cast({{ seconds_between('brought.invited_at', 'brought.signed_up_at') }} / 86400 as double) as cycle_days,
     coalesce(
         first_invites.first_invited_at < {{ time_after_days('brought.signed_up_at', 'terms.referral_days') }}, false
-    ) as passed_on
+    ) as passed_on,
+    greatest(brought.invite_ingested_at, heard.ingested_at) as known_at
 from brought
 cross join terms
+inner join heard on brought.user_id = heard.user_id and brought.signed_up_at = heard.occurred_at
 left join first_invites on brought.user_id = first_invites.user_id
