@@ -27,6 +27,8 @@ steps as (
 select
     events.event_name,
     cast(null as varchar) as program,
+    events.source,
+    events.event_id,
     events.user_id,
     events.experiment_id,
     cast(events.value as double) as value,
@@ -40,6 +42,8 @@ union all
 select
     wanted.event_name,
     cast(null as varchar) as program,
+    events.source,
+    events.event_id,
     events.user_id,
     cast(null as varchar) as experiment_id,
     cast(null as double) as value,
@@ -53,6 +57,8 @@ union all
 select
     wanted.event_name,
     cast(null as varchar) as program,
+    entries.source,
+    entries.event_id,
     entries.user_id,
     cast(null as varchar) as experiment_id,
     entries.amount as value,
@@ -66,6 +72,8 @@ union all
 select
     wanted.event_name,
     cast(null as varchar) as program,
+    'referrals' as source,
+    referrals.user_id as event_id,
     referrals.invited_by as user_id,
     cast(null as varchar) as experiment_id,
     cast(null as double) as value,
@@ -78,6 +86,8 @@ union all
 select
     'Activation Step' as event_name,
     steps.program,
+    events.source,
+    events.event_id,
     events.user_id,
     cast(null as varchar) as experiment_id,
     cast(null as double) as value,
