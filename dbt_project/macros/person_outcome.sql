@@ -1,10 +1,12 @@
-{# What a person contributes to a metric: 0 or 1, a number of events or the sum of their values, up to the metric's cap. #}
-{% macro person_outcome(value_kind, events, event_value, cap) %}
+{# What a person contributes to a metric: 0 or 1, a number or a sum of values up to the metric's cap; with at_least, whether the number reaches it. #}
+{% macro person_outcome(value_kind, events, event_value, cap, at_least) %}
     cast(
-        case {{ value_kind }}
-            when 'any' then least(coalesce({{ events }}, 0), 1)
-            when 'count' then least(coalesce({{ events }}, 0), coalesce({{ cap }}, 1e9))
-            else least(coalesce({{ event_value }}, 0), coalesce({{ cap }}, 1e18))
+        case
+            when {{ at_least }} is not null and {{ value_kind }} <> 'sum'
+                then case when coalesce({{ events }}, 0) >= {{ at_least }} then 1 else 0 end
+            when {{ value_kind }} in ('any', 'steps') then least(coalesce({{ events }}, 0), 1)
+            when {{ value_kind }} = 'sum' then least(coalesce({{ event_value }}, 0), coalesce({{ cap }}, 1e18))
+            else least(coalesce({{ events }}, 0), coalesce({{ cap }}, 1e9))
         end as double
     )
 {% endmacro %}

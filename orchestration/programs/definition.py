@@ -22,17 +22,23 @@ class Metric(_Strict):
     """An outcome of a person after exposure.
 
     Attributes:
-        event: Canonical event name that counts.
-        within_days: Window after exposure; a person counts once it has passed.
-        value: ``any`` (0/1), ``count`` of events or ``sum`` of their value.
+        event: Canonical event name that counts, or one of those that growth metrics are made of: ``Any Activity``,
+            ``Net Revenue``, ``Friend Signed Up``, ``Activation Step``.
+        after_days: Start of the window; 7 with ``within_days: 8`` is the eighth day after assignment (days of 24 hours).
+        within_days: End of the window; a person counts once it has passed.
+        value: ``any`` (0/1), ``count`` of events, ``sum`` of their value, ``days`` with one, ``sessions`` they form, or
+            ``steps`` (0/1) for the program's activation steps in order.
         cap: Largest value a person may contribute, or None.
+        at_least: Turns a number into 0/1: what a person must reach.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     event: str
+    after_days: int = Field(default=0, ge=0, le=89)
     within_days: int = Field(ge=1, le=90)
-    value: Literal["any", "count", "sum"] = "any"
+    value: Literal["any", "count", "sum", "days", "sessions", "steps"] = "any"
     cap: float | None = Field(default=None, gt=0)
+    at_least: int | None = Field(default=None, ge=1)
     role: Literal["objective", "guardrail", "diagnostic"] = "diagnostic"
     harm: Literal["up", "down"] | None = None
     margin: float | None = Field(default=None, ge=0)
@@ -43,6 +49,16 @@ class Metric(_Strict):
             raise ValueError("a guardrail needs harm (up or down) and margin")
         if self.role == "objective" and self.event == "Email Opened":
             raise ValueError("opens are never an objective: machines open mail")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_something(self) -> Self:
+        if self.after_days >= self.within_days:
+            raise ValueError("after_days must be below within_days")
+        if (self.value == "steps") != (self.event == "Activation Step"):
+            raise ValueError("value steps and event Activation Step go together")
+        if self.at_least is not None and self.value not in ("count", "days", "sessions"):
+            raise ValueError("at_least needs value count, days or sessions")
         return self
 
 
@@ -130,6 +146,12 @@ class Program(_Strict):
         if len({metric.name for metric in metrics}) != len(metrics):
             raise ValueError("metric names repeat")
         return metrics
+
+    @model_validator(mode="after")
+    def _steps_are_known(self) -> Self:
+        if self.activation is None and any(metric.value == "steps" for metric in self.metrics):
+            raise ValueError("a metric of activation steps needs activation")
+        return self
 
     @property
     def objective(self) -> Metric:

@@ -22,7 +22,7 @@ closings as (
 ),
 
 metrics as (
-    select * from {{ ref('stg_ledger__metrics') }} where role in ('objective', 'guardrail')
+    select * from {{ ref('stg_ledger__metrics') }} where role in ('objective', 'guardrail') and value_kind in ('any', 'count', 'sum')
 ),
 
 events as (
@@ -48,6 +48,8 @@ due as (
         metrics.event_name,
         metrics.value_kind,
         metrics.cap,
+        metrics.at_least,
+        {{ time_after_days('open_assignments.assigned_at', 'metrics.after_days') }} as window_starts_at,
         {{ time_after_days('open_assignments.assigned_at', 'metrics.within_days') }} as window_ends_at
     from open_assignments
     inner join metrics on open_assignments.program = metrics.program
@@ -65,7 +67,7 @@ happened as (
         on
             due.user_id = events.user_id
             and due.event_name = events.event_name
-            and events.occurred_at >= due.assigned_at
+            and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
     group by due.experiment_id, due.user_id, due.metric
@@ -79,7 +81,7 @@ people as (
         due.batch,
         due.creative_id,
         due.metric,
-        {{ person_outcome('due.value_kind', 'happened.events', 'happened.event_value', 'due.cap') }} as outcome
+        {{ person_outcome('due.value_kind', 'happened.events', 'happened.event_value', 'due.cap', 'due.at_least') }} as outcome
     from due
     left join happened
         on due.experiment_id = happened.experiment_id and due.user_id = happened.user_id and due.metric = happened.metric

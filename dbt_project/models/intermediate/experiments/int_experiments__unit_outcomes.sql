@@ -34,7 +34,11 @@ policy as (
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where is_human
+    select * from {{ ref('int_experiments__outcome_events') }}
+),
+
+activations as (
+    select * from {{ ref('int_people__activation_patterns') }}
 ),
 
 due as (
@@ -50,6 +54,8 @@ due as (
         metrics.event_name,
         metrics.value_kind,
         metrics.cap,
+        metrics.at_least,
+        {{ time_after_days('assignments.assigned_at', 'metrics.after_days') }} as window_starts_at,
         assignments.assigned_at + to_days(metrics.within_days) as window_ends_at,
         cycles.cycle as counted_in_cycle,
         cycles.as_of as counted_as_of
@@ -68,23 +74,79 @@ due as (
 ),
 
 -- An event that names an experiment counts for that one alone; one that names none (an order) counts for every open window.
-outcomes as (
+matched as (
     select
+        due.program,
         due.experiment_id,
         due.user_id,
         due.metric,
-        count(*) as events,
-        cast(sum(coalesce(events.value, 0)) as double) as event_value
+        due.value_kind,
+        events.occurred_at,
+        events.value,
+        events.token
     from due
     inner join events
         on
             due.user_id = events.user_id
             and due.event_name = events.event_name
-            and events.occurred_at >= due.assigned_at
+            and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and events.ingested_at <= due.counted_as_of
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
-    group by due.experiment_id, due.user_id, due.metric
+            and (events.program is null or events.program = due.program)
+),
+
+gapped as (
+    select
+        matched.*,
+        {{ seconds_between('lag(matched.occurred_at) over window_so_far', 'matched.occurred_at') }}
+        <= {{ policy('session_gap_minutes') }} * 60 as goes_on
+    from matched
+    where value_kind = 'sessions'
+    window window_so_far as (partition by matched.experiment_id, matched.user_id, matched.metric order by matched.occurred_at)
+),
+
+outcomes as (
+    select
+        experiment_id,
+        user_id,
+        metric,
+        count(*) as events,
+        cast(sum(coalesce(value, 0)) as double) as event_value
+    from matched
+    where value_kind in ('any', 'count', 'sum')
+    group by experiment_id, user_id, metric
+    union all
+    select
+        experiment_id,
+        user_id,
+        metric,
+        count(distinct cast(occurred_at as date)) as events,
+        cast(null as double) as event_value
+    from matched
+    where value_kind = 'days'
+    group by experiment_id, user_id, metric
+    union all
+    select
+        experiment_id,
+        user_id,
+        metric,
+        count(case when not coalesce(goes_on, false) then 1 end) as events,
+        cast(null as double) as event_value
+    from gapped
+    group by experiment_id, user_id, metric
+    union all
+    select
+        matched.experiment_id,
+        matched.user_id,
+        matched.metric,
+        case when {{ joined_text("concat('|', matched.token, '|')", 'matched.occurred_at, matched.token') }}
+                like max(activations.pattern) then 1 else 0 end as events,
+        cast(null as double) as event_value
+    from matched
+    inner join activations on matched.program = activations.program
+    where matched.value_kind = 'steps'
+    group by matched.experiment_id, matched.user_id, matched.metric
 ),
 
 -- The same person's four weeks before: the covariate of variance reduction (CUPED), known before assignment.
@@ -102,6 +164,7 @@ before as (
             and events.occurred_at >= due.assigned_at - to_days(28)
             and events.occurred_at < due.assigned_at
             and events.ingested_at <= due.counted_as_of
+            and (events.program is null or events.program = due.program)
     group by due.experiment_id, due.user_id, due.metric
 ),
 
@@ -110,8 +173,8 @@ exposures as (
         experiment_id,
         user_id,
         min(ingested_at) as known_at
-    from events
-    where event_name = 'Email Delivered' and experiment_id is not null
+    from {{ ref('stg_events__events') }}
+    where is_human and event_name = 'Email Delivered' and experiment_id is not null
     group by experiment_id, user_id
 )
 
@@ -126,7 +189,7 @@ select
     due.counted_as_of,
     cast(due.assigned_at as date) as assigned_on,
     exposures.user_id is not null as is_exposed,
-    {{ person_outcome('due.value_kind', 'outcomes.events', 'outcomes.event_value', 'due.cap') }} as outcome,
+    {{ person_outcome('due.value_kind', 'outcomes.events', 'outcomes.event_value', 'due.cap', 'due.at_least') }} as outcome,
     cast(coalesce(before.events, 0) as double) as covariate,
     due.batch
 from due

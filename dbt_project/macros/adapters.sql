@@ -1,0 +1,100 @@
+{#
+    Event tables that people already have, by declaration: `vars: event_adapters` in dbt_project.yml is a list of
+
+        kind         segment, rudderstack, posthog, ga4, snowplow or amplitude
+        source       name of it in `source`, such as segment/web; with the event's id it is unique
+        relation     the table, as the warehouse calls it (segment and rudderstack: `relations`, see the model)
+        aliases      the tool's event name -> ours, such as {order_done: Order Completed}; laid over the built-in ones
+        loaded_at    column that says when the warehouse got the row, where it differs from the tool's own
+        channel      channel that its events came through; web unless told
+
+    Ids of people must be opaque already: a table that is read in place is not pseudonymised.
+#}
+
+{# The declared adapters of some kinds; all of them for none. #}
+{% macro adapters_of(kinds=none) %}
+    {%- set found = [] -%}
+    {%- for entry in var('event_adapters', []) if kinds is none or entry.kind in kinds -%}{%- do found.append(entry) -%}{%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+{# The tables an adapter reads, one list for all kinds. #}
+{% macro relations_of(entry) %}
+    {{- return((entry.relations or {}).values() | list + ([entry.relation] if entry.relation else [])) -}}
+{% endmacro %}
+
+{# Our name of an event: the declared alias, else the built-in one, else the tool's own. #}
+{% macro canonical_name(column, entry, known={}) %}
+    {%- set names = dict(known, **(entry.aliases or {})) -%}
+    {% if not names %}{{ column }}{% else %}
+        case {{ column }}
+            {% for said, name in names.items() %}
+                when '{{ said | replace("'", "''") }}' then '{{ name | replace("'", "''") }}'
+            {% endfor %}
+            else {{ column }}
+        end
+    {% endif %}
+{% endmacro %}
+
+{# A text literal, or a null of text. #}
+{% macro text_or_null(value) %}{% if value is none or value is undefined %}cast(null as varchar){% else %}'{{ value | replace("'", "''") }}'{% endif %}{% endmacro %}
+
+{# Text under one key of a JSON column, whatever characters the key has. #}
+{% macro json_key(column, key) %}{{ adapter.dispatch('json_key')(column, key) }}{% endmacro %}
+{% macro default__json_key(column, key) %}json_extract_string({{ column }}, '$."{{ key }}"'){% endmacro %}
+{% macro spark__json_key(column, key) %}get_json_object({{ column }}, '$[\'{{ key }}\']'){% endmacro %}
+
+{# The JSON under one key of a JSON column, as text. #}
+{% macro json_part(column, key) %}{{ adapter.dispatch('json_part')(column, key) }}{% endmacro %}
+{% macro default__json_part(column, key) %}cast(json_extract({{ column }}, '$."{{ key }}"') as varchar){% endmacro %}
+{% macro spark__json_part(column, key) %}get_json_object({{ column }}, '$[\'{{ key }}\']'){% endmacro %}
+
+{# A JSON object, as text, of expressions by key. #}
+{% macro json_object_of(fields) %}{{ adapter.dispatch('json_object_of')(fields) }}{% endmacro %}
+{% macro default__json_object_of(fields) -%}
+    cast(json_object({% for key, value in fields.items() %}'{{ key }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
+{%- endmacro %}
+{% macro spark__json_object_of(fields) -%}
+    to_json(named_struct({% for key, value in fields.items() %}'{{ key }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{# What staging reads of the circumstances: campaign, user agent and traits, the last a JSON text. #}
+{% macro context_of(utm_source, utm_medium, utm_campaign, user_agent, traits="cast(null as varchar)") -%}
+    concat(
+        '{"campaign":', {{ json_object_of({'source': utm_source, 'medium': utm_medium, 'name': utm_campaign}) }},
+        ',"traits":', coalesce({{ traits }}, 'null'),
+        ',', substring({{ json_object_of({'userAgent': user_agent}) }}, 2)
+    )
+{%- endmacro %}
+
+{# A JSON text as the engine's own JSON column; Spark keeps text. #}
+{% macro as_json(text) %}{{ adapter.dispatch('as_json')(text) }}{% endmacro %}
+{% macro default__as_json(text) %}cast({{ text }} as json){% endmacro %}
+{% macro spark__as_json(text) %}{{ text }}{% endmacro %}
+
+{# Microseconds since 1970 as a timestamp. #}
+{% macro micros_as_timestamp(micros) %}{{ adapter.dispatch('micros_as_timestamp')(micros) }}{% endmacro %}
+{% macro default__micros_as_timestamp(micros) %}make_timestamp({{ micros }}){% endmacro %}
+{% macro spark__micros_as_timestamp(micros) %}timestamp_micros({{ micros }}){% endmacro %}
+
+{# GA4's repeated event_params as one JSON object, as text, with its keys in order. #}
+{% macro ga4_params(params) %}{{ adapter.dispatch('ga4_params')(params) }}{% endmacro %}
+{% macro default__ga4_params(params) -%}
+    concat('{', array_to_string(list_sort(list_transform({{ params }}, lambda param: concat(
+        cast(to_json(param.key) as varchar), ':', coalesce(
+            cast(to_json(param.value.string_value) as varchar), cast(param.value.int_value as varchar),
+            cast(param.value.double_value as varchar), cast(param.value.float_value as varchar), 'null'
+        )
+    ))), ','), '}')
+{%- endmacro %}
+{% macro spark__ga4_params(params) -%}
+    concat('{', array_join(array_sort(transform({{ params }}, param -> concat(
+        '"', param.key, '":', coalesce(
+            substring(to_json(named_struct('v', param.value.string_value)), 6, length(to_json(named_struct('v', param.value.string_value))) - 6),
+            cast(param.value.int_value as string), cast(param.value.double_value as string), cast(param.value.float_value as string), 'null'
+        )
+    ))), ','), '}')
+{%- endmacro %}
+
+{# A date written as YYYYMMDD. #}
+{% macro date_of_digits(text) %}cast(concat(substring({{ text }}, 1, 4), '-', substring({{ text }}, 5, 2), '-', substring({{ text }}, 7, 2)) as date){% endmacro %}

@@ -1,0 +1,35 @@
+{# Spans of time and the days an incremental model must make anew; each has a default (DuckDB) and, where it differs, another engine's form. #}
+
+{# Seconds from one timestamp to another, with fractions. #}
+{% macro seconds_between(earlier, later) %}{{ adapter.dispatch('seconds_between')(earlier, later) }}{% endmacro %}
+{% macro default__seconds_between(earlier, later) %}(epoch({{ later }}) - epoch({{ earlier }})){% endmacro %}
+{% macro spark__seconds_between(earlier, later) %}((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1e6){% endmacro %}
+
+{# First day of the month of a date or timestamp, as a date. #}
+{% macro month_of(moment) %}cast(date_trunc('month', {{ moment }}) as date){% endmacro %}
+
+{# The date some whole months after a date. #}
+{% macro months_after(day, months) %}{{ adapter.dispatch('months_after')(day, months) }}{% endmacro %}
+{% macro default__months_after(day, months) %}cast({{ day }} + to_months({{ months }}) as date){% endmacro %}
+{% macro spark__months_after(day, months) %}add_months({{ day }}, {{ months }}){% endmacro %}
+
+{# Texts so far, joined in the order of a named window that runs from its first row to the current one. #}
+{% macro running_text(text, window_name) %}{{ adapter.dispatch('running_text')(text, window_name) }}{% endmacro %}
+{% macro default__running_text(text, window_name) %}string_agg({{ text }}, '') over {{ window_name }}{% endmacro %}
+{% macro spark__running_text(text, window_name) %}array_join(collect_list({{ text }}) over {{ window_name }}, ''){% endmacro %}
+
+{# The days that settled events touch and those some days around them, as a subquery with one column, `day`. #}
+{% macro days_around_touched(built, before, after) %}
+    select distinct {{ days_after('touched.day', 'offsets.days') }} as day
+    from (select distinct found.day from ({{ touched_days(built) }}) as found (day)) as touched
+    cross join (
+        {% for days in range(-before, after + 1) %}select {{ days }} as days{{ ' union all ' if not loop.last }}{% endfor %}
+    ) as offsets
+{% endmacro %}
+
+{# The ISO weeks that settled events touch and the weeks after them, as a subquery with one column, `week`. #}
+{% macro weeks_from_touched(built) %}
+    select {{ week_of('around.day') }} as week from ({{ days_around_touched(built, 0, 0) }}) as around
+    union
+    select {{ week_of(days_after('around.day', 7)) }} as week from ({{ days_around_touched(built, 0, 0) }}) as around
+{% endmacro %}

@@ -1,0 +1,51 @@
+-- One row per provider, account, level, entity and day as the platforms report it today: the one shape that everything after reads.
+-- A further provider's staging is a further `union all` of the same columns. Breakdowns are summed; a sum over levels would count
+-- the same money several times.
+
+with
+
+reported as (
+    select * from {{ ref('stg_channels__daily') }} where superseded_at is null
+),
+
+entities as (
+    select
+        provider,
+        account_id,
+        level,
+        day,
+        campaign_id,
+        case when level in ('ad_set', 'ad') then ad_set_id end as ad_set_id,
+        case when level = 'ad' then ad_id end as ad_id,
+        max(campaign_name) as campaign_name,
+        case when count(distinct currency) = 1 then max(currency) end as currency,
+        {{ exact_total('spend') }} as spend,
+        cast(sum(impressions) as bigint) as impressions,
+        cast(sum(clicks) as bigint) as clicks,
+        {{ exact_total('conversions') }} as conversions,
+        {{ exact_total('conversion_value') }} as conversion_value,
+        max(extracted_at) as extracted_at
+    from reported
+    group by
+        provider, account_id, level, day, campaign_id,
+        case when level in ('ad_set', 'ad') then ad_set_id end,
+        case when level = 'ad' then ad_id end
+)
+
+select
+    provider,
+    account_id,
+    level,
+    campaign_id,
+    campaign_name,
+    ad_set_id,
+    ad_id,
+    currency,
+    day,
+    spend,
+    impressions,
+    clicks,
+    conversions,
+    conversion_value,
+    extracted_at
+from entities

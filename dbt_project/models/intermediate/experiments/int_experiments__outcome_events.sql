@@ -1,0 +1,98 @@
+-- One row per happening that some program's metric counts: events as they were told, and what growth metrics are made of, under names of
+-- their own (`Any Activity`, `Net Revenue`, `Friend Signed Up`, `Activation Step`). So any growth metric can be an objective or a guardrail
+-- and is counted by the same rules. Each row carries when the warehouse knew it, so that a past look sees only what it could see.
+-- A view: names that no metric asks for cost nothing.
+
+{{ config(materialized='view') }}
+
+with
+
+wanted as (
+    select distinct event_name from {{ ref('stg_ledger__metrics') }}
+),
+
+events as (
+    select * from {{ ref('stg_events__events') }} where is_human and user_id is not null
+),
+
+steps as (
+    select distinct
+        steps.program,
+        steps.event_name,
+        min(steps.step_number) over (partition by steps.program, steps.event_name) as token
+    from {{ ref('int_people__activation_steps') }} as steps
+    inner join wanted on wanted.event_name = 'Activation Step'
+)
+
+select
+    events.event_name,
+    cast(null as varchar) as program,
+    events.source,
+    events.event_id,
+    events.user_id,
+    events.experiment_id,
+    cast(events.value as double) as value,
+    cast(null as bigint) as token,
+    events.occurred_at,
+    events.ingested_at
+from events
+inner join wanted on events.event_name = wanted.event_name
+union all
+-- A click in one experiment's message is activity in the window of every other one too.
+select
+    wanted.event_name,
+    cast(null as varchar) as program,
+    events.source,
+    events.event_id,
+    events.user_id,
+    cast(null as varchar) as experiment_id,
+    cast(null as double) as value,
+    cast(null as bigint) as token,
+    events.occurred_at,
+    events.ingested_at
+from events
+inner join wanted on wanted.event_name = 'Any Activity'
+where events.is_activity
+union all
+select
+    wanted.event_name,
+    cast(null as varchar) as program,
+    entries.source,
+    entries.event_id,
+    entries.user_id,
+    cast(null as varchar) as experiment_id,
+    entries.amount as value,
+    cast(null as bigint) as token,
+    entries.occurred_at,
+    entries.ingested_at
+from {{ ref('int_revenue__entries') }} as entries
+inner join wanted on wanted.event_name = 'Net Revenue'
+where entries.amount is not null
+union all
+select
+    wanted.event_name,
+    cast(null as varchar) as program,
+    'referrals' as source,
+    referrals.user_id as event_id,
+    referrals.invited_by as user_id,
+    cast(null as varchar) as experiment_id,
+    cast(null as double) as value,
+    cast(null as bigint) as token,
+    referrals.signed_up_at as occurred_at,
+    referrals.known_at as ingested_at
+from {{ ref('int_people__referrals') }} as referrals
+inner join wanted on wanted.event_name = 'Friend Signed Up'
+union all
+select
+    'Activation Step' as event_name,
+    steps.program,
+    events.source,
+    events.event_id,
+    events.user_id,
+    cast(null as varchar) as experiment_id,
+    cast(null as double) as value,
+    cast(steps.token as bigint) as token,
+    events.occurred_at,
+    events.ingested_at
+from events
+inner join steps on events.event_name = steps.event_name

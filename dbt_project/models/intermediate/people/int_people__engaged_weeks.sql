@@ -1,0 +1,90 @@
+-- One row per ISO week in which somebody was engaged, or could have stayed so: active on at least engaged_days days of the week.
+-- A build makes anew the weeks that settled events touch and the ones after them.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='week',
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where week in ({{ weeks_from_touched(this) }}){% endif %}",
+) }}
+
+with
+
+user_days as (
+    select
+        user_id,
+        {{ week_of('activity_on') }} as week
+    from {{ ref('int_people__user_days') }}
+    {% if is_incremental() %}
+        where
+            {{ week_of('activity_on') }} in ({{ weeks_from_touched(this) }})
+            or {{ days_after(week_of('activity_on'), 7) }} in ({{ weeks_from_touched(this) }})
+    {% endif %}
+),
+
+learned as (
+    select max(settled_at) as built_through from {{ ref('stg_events__events') }}
+),
+
+terms as (
+    select {{ policy('engaged_days') }} as engaged_days
+),
+
+user_weeks as (
+    select
+        user_id,
+        week,
+        count(*) as days
+    from user_days
+    group by user_id, week
+),
+
+engaged as (
+    select
+        user_weeks.user_id,
+        user_weeks.week
+    from user_weeks
+    cross join terms
+    where user_weeks.days >= terms.engaged_days
+),
+
+-- Each engaged week is looked at twice: as itself, and as the week before the next one.
+looked as (
+    select
+        user_id,
+        week,
+        1 as is_engaged,
+        0 as was_engaged
+    from engaged
+    union all
+    select
+        user_id,
+        {{ days_after('week', 7) }} as week,
+        0 as is_engaged,
+        1 as was_engaged
+    from engaged
+),
+
+people as (
+    select
+        user_id,
+        week,
+        max(is_engaged) as is_engaged,
+        max(was_engaged) as was_engaged
+    from looked
+    group by user_id, week
+)
+
+select
+    people.week,
+    cast(sum(people.is_engaged) as bigint) as engaged,
+    cast(sum(people.was_engaged) as bigint) as engaged_before,
+    cast(sum(people.is_engaged * people.was_engaged) as bigint) as retained,
+    max(learned.built_through) as built_through
+from people
+cross join learned
+{% if is_incremental() %}
+    where people.week in ({{ weeks_from_touched(this) }})
+{% endif %}
+group by people.week

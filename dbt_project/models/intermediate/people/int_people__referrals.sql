@@ -1,0 +1,78 @@
+-- One row per sign-up that an invite brought: it belongs to the inviter's last invite before it, if that is less than referral_days old.
+
+with
+
+terms as (
+    select * from {{ ref('int_growth_terms') }}
+),
+
+invites as (
+    select
+        user_id,
+        occurred_at,
+        ingested_at
+    from {{ ref('stg_events__events') }}
+    where event_name = 'Invite Sent' and is_activity
+),
+
+sign_ups as (
+    select
+        user_id,
+        invited_by,
+        signed_up_at
+    from {{ ref('int_people') }}
+    where invited_by is not null and signed_up_at is not null
+),
+
+brought as (
+    select
+        sign_ups.user_id,
+        sign_ups.invited_by,
+        sign_ups.signed_up_at,
+        max(invites.occurred_at) as invited_at,
+        min(invites.ingested_at) as invite_ingested_at
+    from sign_ups
+    cross join terms
+    inner join invites
+        on
+            sign_ups.invited_by = invites.user_id
+            and sign_ups.signed_up_at >= invites.occurred_at
+            and sign_ups.signed_up_at < {{ time_after_days('invites.occurred_at', 'terms.referral_days') }}
+    group by sign_ups.user_id, sign_ups.invited_by, sign_ups.signed_up_at
+),
+
+-- When the warehouse heard of the sign-up.
+heard as (
+    select
+        user_id,
+        occurred_at,
+        min(ingested_at) as ingested_at
+    from {{ ref('stg_events__events') }}
+    where event_name = 'Signed Up' and is_human and user_id is not null
+    group by user_id, occurred_at
+),
+
+-- Whether the one who came invites others in turn, within as many days.
+first_invites as (
+    select
+        user_id,
+        min(occurred_at) as first_invited_at
+    from invites
+    group by user_id
+)
+
+select
+    brought.user_id,
+    brought.invited_by,
+    brought.invited_at,
+    brought.signed_up_at,
+    {{ week_of('brought.invited_at') }} as week,
+    cast({{ seconds_between('brought.invited_at', 'brought.signed_up_at') }} / 86400 as double) as cycle_days,
+    coalesce(
+        first_invites.first_invited_at < {{ time_after_days('brought.signed_up_at', 'terms.referral_days') }}, false
+    ) as passed_on,
+    greatest(brought.invite_ingested_at, heard.ingested_at) as known_at
+from brought
+cross join terms
+inner join heard on brought.user_id = heard.user_id and brought.signed_up_at = heard.occurred_at
+left join first_invites on brought.user_id = first_invites.user_id

@@ -1,0 +1,56 @@
+-- One row per UTC day on which a session started: sums over people, squares and products included, so that the mart never reads sessions.
+-- A build makes anew the days whose sessions may have changed.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='started_on',
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) }}){% endif %}",
+) }}
+
+with
+
+sessions as (
+    select * from {{ ref('int_people__sessions') }}
+    {% if is_incremental() %}
+        where started_on in ({{ days_around_touched(this, 1, 1) }})
+    {% endif %}
+),
+
+learned as (
+    select max(settled_at) as built_through from {{ ref('stg_events__events') }}
+),
+
+people as (
+    select
+        user_id,
+        started_on,
+        count(*) as sessions,
+        count(case when clicks > 0 then 1 end) as clicked,
+        sum(events) as events,
+        sum(length_seconds) as seconds
+    from sessions
+    group by user_id, started_on
+),
+
+days as (
+    select
+        started_on,
+        count(*) as people,
+        cast(sum(sessions) as bigint) as sessions,
+        cast(sum(clicked) as bigint) as clicked,
+        cast(sum(events) as bigint) as events,
+        {{ exact_total('seconds') }} as seconds,
+        {{ exact_total('seconds * seconds') }} as seconds_squared,
+        {{ exact_total('seconds * sessions') }} as seconds_sessions,
+        {{ exact_total('sessions * sessions') }} as sessions_squared
+    from people
+    group by started_on
+)
+
+select
+    days.*,
+    learned.built_through
+from days
+cross join learned

@@ -1,0 +1,45 @@
+-- One row per row of every declared event table, in the columns of raw.events: what staging unites with raw.events and deduplicates.
+-- An event that no time, no id or nobody belongs to is not here; the YAML says how it is counted.
+
+{% set models = {
+    'segment': 'stg_adapters__segment', 'rudderstack': 'stg_adapters__segment', 'posthog': 'stg_adapters__posthog', 'ga4': 'stg_adapters__ga4',
+    'snowplow': 'stg_adapters__snowplow', 'amplitude': 'stg_adapters__amplitude',
+} %}
+{% set used = [] %}
+{% for entry in adapters_of() if models[entry.kind] not in used %}{% do used.append(models[entry.kind]) %}{% endfor %}
+{{ config(enabled=used | length > 0) }}
+
+with
+
+united as (
+    {% for model in used %}
+        select * from {{ ref(model) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    event_id,
+    source,
+    type,
+    event_name,
+    user_id,
+    anonymous_id,
+    occurred_at,
+    original_at,
+    sent_at,
+    coalesce(received_at, ingested_at) as received_at,
+    ingested_at,
+    {{ json_key('properties', 'experiment_id') }} as experiment_id,
+    {{ json_key('properties', 'creative_id') }} as creative_id,
+    {{ json_key('properties', 'send_id') }} as send_id,
+    channel,
+    is_machine,
+    value,
+    currency,
+    {{ as_json('properties') }} as properties,
+    {{ as_json('context') }} as context,
+    1 as schema_version,
+    concat('adapter ', source) as import_id
+from united
+where event_id is not null and ingested_at is not null and coalesce(user_id, anonymous_id) is not null
