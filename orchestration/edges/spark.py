@@ -1,0 +1,187 @@
+"""Spark beside the embedded warehouse: raw and ledger go over as Parquet, dbt builds there, and the marts come back.
+
+Events and assignments are big, what is computed from them is small: so only the build moves. Python reads marts and appends to
+``raw`` and ``ledger`` where it always does, whichever engine built the marts. Spark runs in this process (``local[*]``) with a
+metastore of its own in the warehouse's folder; a cluster is a matter of ``spark.master`` and of where the Parquet lies.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+GIVEN = ("raw", "ledger")  # schemas whose one writer is Python
+_DEFAULTS: Mapping[str, str] = {
+    "spark.master": "local[*]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "4g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",  # DuckDB's timestamp: without a zone, always UTC here
+    "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",  # what a build that was cut off left behind
+}
+
+
+class SparkEngine:
+    """The Spark side of one warehouse; one at a time in a process, as Spark has one session there.
+
+    Attributes:
+        folder: Holds the exported Parquet, Spark's tables and its metastore.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self.folder = (warehouse.folder / "spark").resolve()
+
+    def start(self) -> "SparkSession":
+        """The session that dbt uses too; what ``SPARK_CONF_DIR`` names beforehand is respected.
+
+        Raises:
+            Refusal: if pyspark or Java is missing, or the process already serves another warehouse.
+        """
+        reason = missing()
+        if reason:
+            raise Refusal("engine spark", reason, "Install it, or unset LOOP_ENGINE to build with DuckDB.")
+        if "SPARK_CONF_DIR" not in os.environ or Path(os.environ["SPARK_CONF_DIR"]).name == "loopwright":
+            os.environ["SPARK_CONF_DIR"] = str(self._write_configuration())
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.enableHiveSupport().getOrCreate()
+        if str(self.folder) not in str(session.conf.get("spark.sql.warehouse.dir")):
+            raise Refusal("engine spark", "this process has a Spark session of another warehouse", "Use a new process.")
+        return session
+
+    def _write_configuration(self) -> Path:
+        conf = self.folder / "loopwright"
+        conf.mkdir(parents=True, exist_ok=True)
+        metastore = f"jdbc:derby:;databaseName={self.folder / 'metastore'};create=true"
+        values = {
+            **_DEFAULTS,
+            "spark.sql.warehouse.dir": (self.folder / "tables").as_uri(),
+            "spark.hadoop.javax.jdo.option.ConnectionURL": metastore,
+            "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={self.folder / 'derby.log'}",
+        }
+        text = "".join(f"{name} {value}\n" for name, value in values.items())
+        (conf / "spark-defaults.conf").write_text(text, encoding="utf-8")
+        return conf
+
+    def offer(self, schemas: tuple[str, ...] = GIVEN) -> dict[str, int]:
+        """Brings Spark's copy of the append-only tables up to date; costs what is new, not what there is.
+
+        Returns:
+            Qualified table -> rows it holds there now.
+        """
+        session = self.start()
+        rows: dict[str, int] = {}
+        with self._warehouse.connect() as connection:
+            for schema, table in _tables(connection, schemas):
+                rows[f"{schema}.{table}"] = self._export(connection, schema, table)
+        for name in rows:
+            schema, table = name.split(".")
+            session.sql(f"create schema if not exists {schema}")
+            session.sql(f"drop table if exists {name}")
+            session.sql(f"create table {name} using parquet location '{(self.folder / schema / table).as_uri()}'")
+        return rows
+
+    def _export(self, connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+        folder = self.folder / schema / table
+        source = f'{schema}."{table}"'
+        held, last = _fetch(connection, f"select count(*), coalesce(max(rowid), -1) from {source}")
+        columns = _columns(connection, schema, table)
+        there, there_columns = _exported(connection, folder)
+        if held != last + 1 or there > held or there_columns != [name for name, _ in columns]:
+            shutil.rmtree(folder, ignore_errors=True)  # rows were erased or the table has changed: all of it again
+            there = 0
+        if there == held and folder.exists():
+            return int(held)
+        folder.mkdir(parents=True, exist_ok=True)
+        chosen = ", ".join(f'"{name}"::varchar as "{name}"' if kind == "JSON" else f'"{name}"' for name, kind in columns)
+        after = f"where rowid >= {there}" if there else ""
+        draft = folder / f".{there}.draft"
+        connection.execute(f"copy (select {chosen} from {source} {after}) to '{_quoted(draft)}' (format parquet)")
+        os.replace(draft, folder / f"from_{there}.parquet")
+        return int(held)
+
+    def bring_back(self, schema: str = "marts") -> dict[str, int]:
+        """Replaces the embedded warehouse's marts by those Spark built, all of them or none.
+
+        Returns:
+            Mart -> rows.
+        """
+        session = self.start()
+        names = [row.tableName for row in session.sql(f"show tables in {schema}").collect() if not row.isTemporary]
+        rows: dict[str, int] = {}
+        with self._warehouse.connect() as connection:
+            connection.execute("begin")
+            connection.execute(f"create schema if not exists {schema}")
+            for name in sorted(names):
+                files = [_quoted(Path(file.removeprefix("file:"))) for file in session.table(f"{schema}.{name}").inputFiles()]
+                parquet = ", ".join(f"'{file}'" for file in files)
+                connection.execute(f'drop view if exists {schema}."{name}"') if _is_view(connection, schema, name) else None
+                connection.execute(f'create or replace table {schema}."{name}" as select * from read_parquet([{parquet}])')
+                rows[name] = int(_fetch(connection, f'select count(*) from {schema}."{name}"')[0])
+            connection.execute("commit")
+        return rows
+
+
+def missing() -> str | None:
+    """Why Spark cannot run here, or None."""
+    if find_spec("pyspark") is None:
+        return "the extra `spark` is not installed"
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        return "Java 17 is not installed"
+    return None
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name) order by all", [list(schemas)]
+    ).fetchall()
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
+        [schema, table],
+    ).fetchall()
+
+
+def _exported(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[int, list[str]]:
+    """Rows and columns of the Parquet that is there."""
+    if not list(folder.glob("*.parquet")):
+        return 0, []
+    relation = connection.execute(f"select * from read_parquet('{_quoted(folder)}/*.parquet') limit 0")
+    columns = [name for name, *_ in relation.description or []]
+    (count,) = _fetch(connection, f"select count(*) from read_parquet('{_quoted(folder)}/*.parquet')")
+    return int(count), columns
+
+
+def _is_view(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    query = "select count(*) from duckdb_views() where schema_name = ? and view_name = ?"
+    return bool(_fetch(connection, query, [schema, name])[0])
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...]:
+    row = connection.execute(query, parameters).fetchone()
+    assert row is not None, "a query of aggregates has one row"
+    return row
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
