@@ -90,32 +90,41 @@ class SparkEngine:
         session = self.start()
         rows: dict[str, int] = {}
         with self._warehouse.connect() as connection:
-            for schema, table in _tables(connection, schemas):
+            tables = _tables(connection, schemas)
+            for schema, table in tables:
                 rows[f"{schema}.{table}"] = self._export(connection, schema, table)
-        for name in rows:
-            schema, table = name.split(".")
+        for schema in schemas:
             session.sql(f"create schema if not exists {schema}")
+        known = {f"{schema}.{row.tableName}" for schema in schemas for row in session.sql(f"show tables in {schema}").collect()}
+        for (schema, table), name in zip(tables, rows, strict=True):
+            folder = self.folder / schema / table
+            if name in known and session.table(name).columns == _parquet_columns(folder):
+                session.sql(f"refresh table {name}")
+                continue
             session.sql(f"drop table if exists {name}")
-            session.sql(f"create table {name} using parquet location '{(self.folder / schema / table).as_uri()}'")
+            session.sql(f"create table {name} using parquet location '{folder.as_uri()}'")
         return rows
 
     def _export(self, connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
         folder = self.folder / schema / table
         source = f'{schema}."{table}"'
-        held, last = _fetch(connection, f"select count(*), coalesce(max(rowid), -1) from {source}")
-        columns = _columns(connection, schema, table)
-        there, there_columns = _exported(connection, folder)
-        if held != last + 1 or there > held or there_columns != [name for name, _ in columns]:
-            shutil.rmtree(folder, ignore_errors=True)  # rows were erased or the table has changed: all of it again
-            there = 0
-        if there == held and folder.exists():
-            return int(held)
-        folder.mkdir(parents=True, exist_ok=True)
+        columns = connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
+            [schema, table],
+        ).fetchall()
         chosen = ", ".join(f'"{name}"::varchar as "{name}"' if kind == "JSON" else f'"{name}"' for name, kind in columns)
-        after = f"where rowid >= {there}" if there else ""
-        draft = folder / f".{there}.draft"
-        connection.execute(f"copy (select {chosen} from {source} {after}) to '{_quoted(draft)}' (format parquet)")
-        os.replace(draft, folder / f"from_{there}.parquet")
+        held, last = _fetch(connection, f"select count(*), coalesce(max(rowid), -1) from {source}")
+        there = 0
+        if held == last + 1 and _parquet_columns(folder) == [name for name, _ in columns]:
+            there = _still_first(connection, folder, source, chosen)
+        if not there:  # new, of another shape, or rows were erased: all of it
+            shutil.rmtree(folder, ignore_errors=True)
+        elif there == held:
+            return there
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / ".draft"
+        connection.execute(f"copy (select {chosen} from {source} where rowid >= {there}) to '{_quoted(draft)}' (format parquet)")
+        os.replace(draft, folder / f"from_{there:012}.parquet")
         return int(held)
 
     def bring_back(self, schema: str = "marts") -> dict[str, int]:
@@ -155,21 +164,28 @@ def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> 
     ).fetchall()
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[tuple[str, str]]:
-    return connection.execute(
-        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
-        [schema, table],
-    ).fetchall()
+def _parquet_columns(folder: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    files = sorted(folder.glob("*.parquet"))
+    return list(pq.read_schema(files[-1]).names) if files else []
 
 
-def _exported(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[int, list[str]]:
-    """Rows and columns of the Parquet that is there."""
-    if not list(folder.glob("*.parquet")):
-        return 0, []
-    relation = connection.execute(f"select * from read_parquet('{_quoted(folder)}/*.parquet') limit 0")
-    columns = [name for name, *_ in relation.description or []]
-    (count,) = _fetch(connection, f"select count(*) from read_parquet('{_quoted(folder)}/*.parquet')")
-    return int(count), columns
+def _still_first(connection: duckdb.DuckDBPyConnection, folder: Path, source: str, chosen: str) -> int:
+    """Rows exported before, if the last of them is still the row of that number in the table; else 0.
+
+    Erasing a row moves all later ones when DuckDB compacts the table, so that one comparison shows it.
+    """
+    parquet = f"read_parquet('{_quoted(folder)}/*.parquet')"
+    (there,) = _fetch(connection, f"select count(*) from {parquet}")
+    if not there:
+        return 0
+    newest = f"read_parquet('{_quoted(sorted(folder.glob('*.parquet'))[-1])}', file_row_number = true)"
+    exported = connection.execute(
+        f"select * exclude (file_row_number) from {newest} order by file_row_number desc limit 1"
+    ).fetchone()
+    held = connection.execute(f"select {chosen} from {source} where rowid = {there - 1}").fetchone()
+    return int(there) if exported == held else 0
 
 
 def _is_view(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

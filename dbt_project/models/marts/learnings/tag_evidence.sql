@@ -153,7 +153,7 @@ select
     judged.log_e_value,
     judged.log_e_value_robust,
     both_families.family_claims,
-    coalesce(both_families.family_kept, 0) as family_kept,
+    cast(coalesce(both_families.family_kept, 0) as bigint) as family_kept,
     significant.claim_key is not null as is_significant,
     significant.claim_key is not null and judged.creatives >= judged.min_creatives_with_tag as is_supported,
     judged.claim_key
