@@ -73,7 +73,7 @@ class DbtProject:
         self._manifest = Manifest.from_msgpack(saved.read_bytes())
 
     def _newest(self) -> float:
-        folders = ("models", "macros", "seeds", "tests")
+        folders = ("models", "semantic_models", "macros", "seeds", "tests")
         files = [file for folder in folders for file in (self.project / folder).rglob("*") if file.is_file()]
         return max(
             file.stat().st_mtime for file in [*files, self.project / "dbt_project.yml", self.project / "profiles.yml"]
