@@ -16,17 +16,19 @@
 {# The instant some days of 24 hours after a timestamp. #}
 {% macro time_after_days(moment, days) %}{{ adapter.dispatch('time_after_days')(moment, days) }}{% endmacro %}
 {% macro default__time_after_days(moment, days) %}({{ moment }} + to_days(cast({{ days }} as integer))){% endmacro %}
-{% macro spark__time_after_days(moment, days) %}({{ moment }} + make_dt_interval({{ days }})){% endmacro %}
+{% macro spark__time_after_days(moment, days) %}({{ moment }} + make_dt_interval(cast({{ days }} as int))){% endmacro %}
 
 {# The instant some seconds after a timestamp. #}
 {% macro time_after_seconds(moment, seconds) %}{{ adapter.dispatch('time_after_seconds')(moment, seconds) }}{% endmacro %}
 {% macro default__time_after_seconds(moment, seconds) %}({{ moment }} + to_seconds({{ seconds }})){% endmacro %}
-{% macro spark__time_after_seconds(moment, seconds) %}({{ moment }} + make_dt_interval(0, 0, 0, {{ seconds }})){% endmacro %}
+{% macro spark__time_after_seconds(moment, seconds) %}({{ moment }} + make_dt_interval(0, 0, 0, cast({{ seconds }} as decimal(18, 6)))){% endmacro %}
 
-{# Whole numbers from 0 to a limit, to be unnested: one row each. #}
+{# Whole numbers from 0 to a limit, one row each; no row where the limit is negative or null (Spark alone would count down). #}
 {% macro numbers_to(limit) %}{{ adapter.dispatch('numbers_to')(limit) }}{% endmacro %}
 {% macro default__numbers_to(limit) %}unnest(generate_series(0, cast({{ limit }} as bigint))){% endmacro %}
-{% macro spark__numbers_to(limit) %}explode(sequence(0, cast({{ limit }} as bigint))){% endmacro %}
+{% macro spark__numbers_to(limit) -%}
+    explode(case when {{ limit }} >= 0 then sequence(cast(0 as bigint), cast({{ limit }} as bigint)) else array() end)
+{%- endmacro %}
 
 {# Texts of a group joined without a separator, in an order. #}
 {% macro joined_text(text, order_by) %}{{ adapter.dispatch('joined_text')(text, order_by) }}{% endmacro %}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
@@ -14,6 +14,7 @@ from orchestration.errors import Refusal
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MANIFEST = PROJECT / "target" / "manifest.json"
 Watcher = Callable[[Any], None]
+Engine = Literal["duckdb", "spark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class DbtProject:
     Args:
         project: Folder with ``dbt_project.yml``.
         target: Folder for what dbt writes; the manifest made by ``make`` lies there.
+        engine: Which engine the models are built on; each has a manifest of its own, since dbt parses for one.
     """
 
-    def __init__(self, project: Path = PROJECT, target: Path | None = None) -> None:
+    def __init__(self, project: Path = PROJECT, target: Path | None = None, engine: Engine = "duckdb") -> None:
         self.project = project
-        self.target = target or project / "target"
+        self.engine = engine
+        self.target = target or project / "target" / ("" if engine == "duckdb" else engine)
         self._manifest: Any = None
 
     def parse(self) -> Path:
@@ -70,7 +73,7 @@ class DbtProject:
         self._manifest = Manifest.from_msgpack(saved.read_bytes())
 
     def _newest(self) -> float:
-        folders = ("models", "macros", "seeds", "tests")
+        folders = ("models", "semantic_models", "macros", "seeds", "tests")
         files = [file for folder in folders for file in (self.project / folder).rglob("*") if file.is_file()]
         return max(
             file.stat().st_mtime for file in [*files, self.project / "dbt_project.yml", self.project / "profiles.yml"]
@@ -134,10 +137,13 @@ class DbtProject:
             str(self.project),
             "--target-path",
             str(self.target),
+            "--target",
+            self.engine,
         ]
         with redirect_stdout(io.StringIO()):
             result = runner.invoke([*args, *paths, "--quiet", "--log-level-file", "none", "--no-use-colors"])
-        _release()
+        if self.engine == "duckdb":
+            _release()
         return result
 
 

@@ -22,9 +22,9 @@
    Below `least` replicates the e-value is 1: too few to know their spread. #}
 {% macro log_e_t(replicates, total, total_square, rho, least) %}
     case
-        when {{ replicates }} < {{ least }} then 0.0
+        when {{ replicates }} < {{ least }} then 0e0
         else
-            {{ replicates }} / 2.0 * (
+            {{ replicates }} / 2e0 * (
                 ln(1 + {{ t_square(replicates, total, total_square) }} / ({{ replicates }} - 1))
                 - ln(1 + {{ t_square(replicates, total, total_square) }} / (({{ replicates }} - 1) * (1 + {{ replicates }} * {{ rho }})))
             ) - ln(1 + {{ replicates }} * {{ rho }}) / 2
@@ -41,13 +41,13 @@
 {% macro t_square_at(replicates, log_threshold, rho) %}
     case
         when {{ replicates }} < 2 then null
-        when exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }}) < 1 + {{ replicates }} * {{ rho }}
+        when exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1e0 / {{ replicates }}) < 1 + {{ replicates }} * {{ rho }}
             then
                 ({{ replicates }} - 1)
-                * (exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }}) - 1)
+                * (exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1e0 / {{ replicates }}) - 1)
                 / (
                     1
-                    - exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1.0 / {{ replicates }})
+                    - exp(2 * ({{ log_threshold }}) / {{ replicates }}) * power(1 + {{ replicates }} * {{ rho }}, 1e0 / {{ replicates }})
                     / (1 + {{ replicates }} * {{ rho }})
                 )
     end
@@ -79,9 +79,9 @@
 {# One arm's part of the Dirichlet-multinomial e-value against planned shares (Lindon and Malek, NeurIPS 2022); sum over arms, then add
    log_e_srm_total. #}
 {% macro log_e_srm_arm(n, share, strength) %}
-    (lgamma({{ strength }} * {{ share }} + {{ n }}) - lgamma({{ strength }} * {{ share }}) - {{ n }} * ln({{ share }}))
+    ({{ log_gamma(strength ~ ' * ' ~ share ~ ' + ' ~ n) }} - {{ log_gamma(strength ~ ' * ' ~ share) }} - {{ n }} * ln({{ share }}))
 {% endmacro %}
 
 {% macro log_e_srm_total(n, strength) %}
-    (lgamma({{ strength }}) - lgamma({{ strength }} + {{ n }}))
+    ({{ log_gamma(strength) }} - {{ log_gamma(strength ~ ' + ' ~ n) }})
 {% endmacro %}

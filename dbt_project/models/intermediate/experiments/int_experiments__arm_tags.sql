@@ -13,7 +13,7 @@ live as (
     from {{ ref('stg_ledger__arms') }} as arms
     inner join {{ ref('stg_ledger__creative_tags') }} as tags on arms.creative_id = tags.creative_id
     inner join {{ ref('stg_ledger__programs') }} as programs on arms.program = programs.program
-    where list_contains(cast(json_extract(programs.spec, '$.tags') as varchar[]), tags.tag)
+    where {{ list_holds(json_list('programs.spec', '$.tags'), 'tags.tag') }}
 ),
 
 past as (
@@ -32,7 +32,7 @@ past_tags as (
         program,
         experiment_id,
         creative_id,
-        unnest(tags) as tag
+        {{ each_item('tags', 'tag') }}
     from past
 ),
 

@@ -77,7 +77,7 @@ select
     creative_id,
     role,
     case
-        when shares_told < arms then 1.0 / arms
+        when shares_told < arms then 1e0 / arms
         when abs(shares_total - 1) > 1e-6 then planned_share / shares_total
         else planned_share
     end as planned_share,

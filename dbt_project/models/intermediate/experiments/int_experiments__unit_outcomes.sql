@@ -56,7 +56,7 @@ due as (
         metrics.cap,
         metrics.at_least,
         {{ time_after_days('assignments.assigned_at', 'metrics.after_days') }} as window_starts_at,
-        assignments.assigned_at + to_days(metrics.within_days) as window_ends_at,
+        {{ time_after_days('assignments.assigned_at', 'metrics.within_days') }} as window_ends_at,
         cycles.cycle as counted_in_cycle,
         cycles.as_of as counted_as_of
     from assignments
@@ -66,10 +66,10 @@ due as (
     inner join cycles
         on
             experiments.program = cycles.program
-            and assignments.assigned_at + to_days(metrics.within_days + policy.late_grace_days) <= cycles.as_of
+            and {{ time_after_days('assignments.assigned_at', 'metrics.within_days + policy.late_grace_days') }} <= cycles.as_of
             and (
                 cycles.previous_as_of is null
-                or assignments.assigned_at + to_days(metrics.within_days + policy.late_grace_days) > cycles.previous_as_of
+                or {{ time_after_days('assignments.assigned_at', 'metrics.within_days + policy.late_grace_days') }} > cycles.previous_as_of
             )
 ),
 
@@ -161,7 +161,7 @@ before as (
         on
             due.user_id = events.user_id
             and due.event_name = events.event_name
-            and events.occurred_at >= due.assigned_at - to_days(28)
+            and events.occurred_at >= {{ time_after_days('due.assigned_at', -28) }}
             and events.occurred_at < due.assigned_at
             and events.ingested_at <= due.counted_as_of
             and (events.program is null or events.program = due.program)

@@ -11,5 +11,5 @@ cycles as (
 select
     program,
     cycle,
-    row_number() over (partition by program order by cycle) as cycle_number
+    cast(row_number() over (partition by program order by cycle) as bigint) as cycle_number
 from cycles

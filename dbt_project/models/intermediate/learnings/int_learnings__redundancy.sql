@@ -85,8 +85,8 @@ imbalances as (
         contrasts.tag,
         others.tag as other_tag,
         contrasts.entered_in_cycle,
-        1.0 * coalesce(together.arms, 0) / carriers.arms
-        - 1.0 * (others.arms - coalesce(together.arms, 0)) / (sizes.arms - carriers.arms) as imbalance
+        1e0 * coalesce(together.arms, 0) / carriers.arms
+        - 1e0 * (others.arms - coalesce(together.arms, 0)) / (sizes.arms - carriers.arms) as imbalance
     from contrasts
     inner join carriers
         on

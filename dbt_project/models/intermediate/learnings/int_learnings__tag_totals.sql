@@ -6,7 +6,7 @@ with
 contrasts as (
     select
         *,
-        case when is_randomised then 1.0 else 0.0 end as counts
+        case when is_randomised then 1e0 else 0e0 end as counts
     from {{ ref('int_learnings__tag_contrasts') }}
 ),
 

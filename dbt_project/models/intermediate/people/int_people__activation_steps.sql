@@ -9,7 +9,7 @@ programs as (
 listed as (
     select
         program,
-        cast(json_extract(spec, '$.activation.steps') as varchar[]) as steps,
+        {{ json_list('spec', '$.activation.steps') }} as steps,
         cast({{ json_text('spec', '$.activation.within_days') }} as integer) as within_days
     from programs
 )
@@ -17,6 +17,5 @@ listed as (
 select
     program,
     within_days,
-    unnest(steps) as event_name,
-    generate_subscripts(steps, 1) as step_number
+    {{ each_item_in_order('steps', 'event_name', 'step_number') }}
 from listed

@@ -4,10 +4,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='activity_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where activity_on in ({{ touched_days(this) }}){% endif %}",
+    pre_hook="{% if is_incremental() %}{{ emptied_days(this, 'activity_on', touched_days(this)) }}{% endif %}",
+    **replaced_by('activity_on'),
 ) }}
 
 with

@@ -107,7 +107,7 @@ select
     (1 + lift) * exp({{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift)) - 1 as lift_high,
     case
         when standard_error > 0
-            then least({{ log_e_mean('(difference / standard_error)', 'units', 'tuning_constant') }}, 700.0)
+            then least({{ log_e_mean('(difference / standard_error)', 'units', 'tuning_constant') }}, 7e2)
     end as log_e_value,
     complier_effect,
     case

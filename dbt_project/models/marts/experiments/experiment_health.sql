@@ -144,7 +144,7 @@ peaked as (
 shares as (
     select
         *,
-        avg(case when log_srm_e_value_peak >= ln(srm_threshold) then 1.0 else 0.0 end)
+        avg(case when log_srm_e_value_peak >= ln(srm_threshold) then 1e0 else 0e0 end)
             over (partition by program, cycle, arms >= 2) as unhealthy_share,
         count(case when log_srm_e_value_peak >= ln(srm_threshold) then 1 end)
             over (partition by program, cycle, arms >= 2) as unhealthy_in_cycle,

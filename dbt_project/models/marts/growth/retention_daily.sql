@@ -58,7 +58,7 @@ cohorts as (
     select
         cohort_week,
         day_number,
-        case when grouping(cohort_week) = 1 then 'all' else cast(cohort_week as varchar) end as cohort,
+        case when grouping(cohort_week) = 1 then 'all' else cast(cohort_week as string) end as cohort,
         cast(sum(people) as bigint) as people,
         cast(coalesce(sum(case when is_due then people end), 0) as bigint) as n,
         cast(coalesce(sum(case when is_due then retained end), 0) as bigint) as retained

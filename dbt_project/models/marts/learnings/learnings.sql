@@ -130,7 +130,7 @@ pruned as (
 )
 
 select
-    {{ sha256_of("concat_ws('/', pruned.program, pruned.metric, pruned.segment, pruned.tag, cast(pruned.cycle as varchar))") }} as evidence_id,
+    {{ sha256_of("concat_ws('/', pruned.program, pruned.metric, pruned.segment, pruned.tag, cast(pruned.cycle as string))") }} as evidence_id,
     pruned.program,
     pruned.metric,
     pruned.segment,
@@ -173,6 +173,6 @@ select
         when 'contested: recent' then 'recent experiments lean the other way'
         when 'contested: evidence' then 'was proved once, no longer meets the bar'
     end as reason,
-    cast(cycles.as_of as date) + cast(pruned.review_after_days as integer) as review_by
+    {{ days_after('cast(cycles.as_of as date)', 'pruned.review_after_days') }} as review_by
 from pruned
 left join cycles on pruned.program = cycles.program and pruned.cycle = cycles.cycle

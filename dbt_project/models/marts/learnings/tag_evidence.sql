@@ -24,7 +24,7 @@ judged as (
         policy.min_creatives_with_tag,
         least({{ log_e_t(
             'totals.experiments', 'totals.total', 'totals.total_square', 'policy.effect_prior_variance', 'policy.min_experiments'
-        ) }}, 700.0) as log_e_value,
+        ) }}, 7e2) as log_e_value,
         {{ log_e_robust('totals.total', 'totals.total_square', 'policy.robust_rate') }} as log_e_value_robust
     from totals
     inner join claims on totals.claim_key = claims.claim_key
@@ -153,7 +153,7 @@ select
     judged.log_e_value,
     judged.log_e_value_robust,
     both_families.family_claims,
-    coalesce(both_families.family_kept, 0) as family_kept,
+    cast(coalesce(both_families.family_kept, 0) as bigint) as family_kept,
     significant.claim_key is not null as is_significant,
     significant.claim_key is not null and judged.creatives >= judged.min_creatives_with_tag as is_supported,
     judged.claim_key

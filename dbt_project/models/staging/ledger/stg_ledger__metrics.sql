@@ -9,7 +9,7 @@ programs as (
 listed as (
     select
         program,
-        unnest(cast(json_extract(spec, '$.metrics') as json[])) as metric
+        {{ each_item(json_list('spec', '$.metrics'), 'metric') }}
     from programs
 )
 

@@ -1,0 +1,203 @@
+"""Spark beside the embedded warehouse: raw and ledger go over as Parquet, dbt builds there, and the marts come back.
+
+Events and assignments are big, what is computed from them is small: so only the build moves. Python reads marts and appends to
+``raw`` and ``ledger`` where it always does, whichever engine built the marts. Spark runs in this process (``local[*]``) with a
+metastore of its own in the warehouse's folder; a cluster is a matter of ``spark.master`` and of where the Parquet lies.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+GIVEN = ("raw", "ledger")  # schemas whose one writer is Python
+_DEFAULTS: Mapping[str, str] = {
+    "spark.master": "local[*]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "4g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",  # DuckDB's timestamp: without a zone, always UTC here
+    "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",  # what a build that was cut off left behind
+}
+
+
+class SparkEngine:
+    """The Spark side of one warehouse; one at a time in a process, as Spark has one session there.
+
+    Attributes:
+        folder: Holds the exported Parquet, Spark's tables and its metastore.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self.folder = (warehouse.folder / "spark").resolve()
+
+    def start(self) -> "SparkSession":
+        """The session that dbt uses too; what ``SPARK_CONF_DIR`` names beforehand is respected.
+
+        Raises:
+            Refusal: if pyspark or Java is missing, or the process already serves another warehouse.
+        """
+        reason = missing()
+        if reason:
+            raise Refusal("engine spark", reason, "Install it, or unset LOOP_ENGINE to build with DuckDB.")
+        if "SPARK_CONF_DIR" not in os.environ or Path(os.environ["SPARK_CONF_DIR"]).name == "loopwright":
+            os.environ["SPARK_CONF_DIR"] = str(self._write_configuration())
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.enableHiveSupport().getOrCreate()
+        if str(self.folder) not in str(session.conf.get("spark.sql.warehouse.dir")):
+            raise Refusal("engine spark", "this process has a Spark session of another warehouse", "Use a new process.")
+        return session
+
+    def _write_configuration(self) -> Path:
+        conf = self.folder / "loopwright"
+        conf.mkdir(parents=True, exist_ok=True)
+        metastore = f"jdbc:derby:;databaseName={self.folder / 'metastore'};create=true"
+        values = {
+            **_DEFAULTS,
+            "spark.sql.warehouse.dir": (self.folder / "tables").as_uri(),
+            "spark.hadoop.javax.jdo.option.ConnectionURL": metastore,
+            "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={self.folder / 'derby.log'}",
+        }
+        text = "".join(f"{name} {value}\n" for name, value in values.items())
+        (conf / "spark-defaults.conf").write_text(text, encoding="utf-8")
+        return conf
+
+    def offer(self, schemas: tuple[str, ...] = GIVEN) -> dict[str, int]:
+        """Brings Spark's copy of the append-only tables up to date; costs what is new, not what there is.
+
+        Returns:
+            Qualified table -> rows it holds there now.
+        """
+        session = self.start()
+        rows: dict[str, int] = {}
+        with self._warehouse.connect() as connection:
+            tables = _tables(connection, schemas)
+            for schema, table in tables:
+                rows[f"{schema}.{table}"] = self._export(connection, schema, table)
+        for schema in schemas:
+            session.sql(f"create schema if not exists {schema}")
+        known = {f"{schema}.{row.tableName}" for schema in schemas for row in session.sql(f"show tables in {schema}").collect()}
+        for (schema, table), name in zip(tables, rows, strict=True):
+            folder = self.folder / schema / table
+            if name in known and session.table(name).columns == _parquet_columns(folder):
+                session.sql(f"refresh table {name}")
+                continue
+            session.sql(f"drop table if exists {name}")
+            session.sql(f"create table {name} using parquet location '{folder.as_uri()}'")
+        return rows
+
+    def _export(self, connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+        folder = self.folder / schema / table
+        source = f'{schema}."{table}"'
+        columns = connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
+            [schema, table],
+        ).fetchall()
+        chosen = ", ".join(f'"{name}"::varchar as "{name}"' if kind == "JSON" else f'"{name}"' for name, kind in columns)
+        held, last = _fetch(connection, f"select count(*), coalesce(max(rowid), -1) from {source}")
+        there = 0
+        if held == last + 1 and _parquet_columns(folder) == [name for name, _ in columns]:
+            there = _still_first(connection, folder, source, chosen)
+        if not there:  # new, of another shape, or rows were erased: all of it
+            shutil.rmtree(folder, ignore_errors=True)
+        elif there == held:
+            return there
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / ".draft"
+        connection.execute(f"copy (select {chosen} from {source} where rowid >= {there}) to '{_quoted(draft)}' (format parquet)")
+        os.replace(draft, folder / f"from_{there:012}.parquet")
+        return int(held)
+
+    def bring_back(self, schema: str = "marts") -> dict[str, int]:
+        """Replaces the embedded warehouse's marts by those Spark built, all of them or none.
+
+        Returns:
+            Mart -> rows.
+        """
+        session = self.start()
+        names = [row.tableName for row in session.sql(f"show tables in {schema}").collect() if not row.isTemporary]
+        rows: dict[str, int] = {}
+        with self._warehouse.connect() as connection:
+            connection.execute("begin")
+            connection.execute(f"create schema if not exists {schema}")
+            for name in sorted(names):
+                files = [_quoted(Path(file.removeprefix("file:"))) for file in session.table(f"{schema}.{name}").inputFiles()]
+                parquet = ", ".join(f"'{file}'" for file in files)
+                connection.execute(f'drop view if exists {schema}."{name}"') if _is_view(connection, schema, name) else None
+                connection.execute(f'create or replace table {schema}."{name}" as select * from read_parquet([{parquet}])')
+                rows[name] = int(_fetch(connection, f'select count(*) from {schema}."{name}"')[0])
+            connection.execute("commit")
+        return rows
+
+
+def missing() -> str | None:
+    """Why Spark cannot run here, or None."""
+    if find_spec("pyspark") is None:
+        return "the extra `spark` is not installed"
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        return "Java 17 is not installed"
+    return None
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name) order by all", [list(schemas)]
+    ).fetchall()
+
+
+def _parquet_columns(folder: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    files = sorted(folder.glob("*.parquet"))
+    return list(pq.read_schema(files[-1]).names) if files else []
+
+
+def _still_first(connection: duckdb.DuckDBPyConnection, folder: Path, source: str, chosen: str) -> int:
+    """Rows exported before, if the last of them is still the row of that number in the table; else 0.
+
+    Erasing a row moves all later ones when DuckDB compacts the table, so that one comparison shows it.
+    """
+    parquet = f"read_parquet('{_quoted(folder)}/*.parquet')"
+    (there,) = _fetch(connection, f"select count(*) from {parquet}")
+    if not there:
+        return 0
+    newest = f"read_parquet('{_quoted(sorted(folder.glob('*.parquet'))[-1])}', file_row_number = true)"
+    exported = connection.execute(
+        f"select * exclude (file_row_number) from {newest} order by file_row_number desc limit 1"
+    ).fetchone()
+    held = connection.execute(f"select {chosen} from {source} where rowid = {there - 1}").fetchone()
+    return int(there) if exported == held else 0
+
+
+def _is_view(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    query = "select count(*) from duckdb_views() where schema_name = ? and view_name = ?"
+    return bool(_fetch(connection, query, [schema, name])[0])
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...]:
+    row = connection.execute(query, parameters).fetchone()
+    assert row is not None, "a query of aggregates has one row"
+    return row
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
