@@ -29,6 +29,7 @@
         ~ ' or (' ~ not_taken_in(built, 'people.segment_known_at') ~ ' and people.first_active_on < recent.since))'
         ~ ' select ' ~ days_after('day', 'later') ~ ' as day from ahead where ' ~ days_after('day', 'later')
         ~ ' <= (select max(activity_on) from ' ~ days ~ ')'
+        ~ ' union select day from touched'
         ~ ' union select days.activity_on from ' ~ days ~ ' as days inner join moved on days.user_id = moved.user_id'
         ~ ' where days.activity_on >= moved.since order by 1'
     ) -%}

@@ -4,30 +4,35 @@
 #}
 {% macro touched_days(built) %}
     {%- set deliveries, aliases = ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
+    {%- set timed = ref('stg_events__timed') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}
     {%- set is_new = not_taken_in(built) -%}
+    {%- set delivery_is_new = is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') -%}
     {%- set query -%}
-        select cast(occurred_at as date)
-        from {{ ref('stg_events__events') }}
-        where {{ is_new }}
-        union
-        select cast(clicks.occurred_at as date)
-        from {{ ref('stg_events__events') }} as clicks
-        inner join {{ deliveries }} as deliveries on clicks.send_id = deliveries.send_id
-        where clicks.event_name = 'Email Link Clicked' and {{ is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') }}
-        union
-        select built.activity_on
-        from {{ built }} as built
-        inner join (
-            select aliases.user_id, aliases.person_id
-            from {{ aliases }} as aliases
-            where aliases.user_id in (select user_id from {{ built }})
-        ) as merged on built.user_id in (merged.user_id, merged.person_id)
-        order by 1
+        select cast(happened_at as date) as day from {{ timed }} where {{ is_new }}
+        {% if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows %}
+            union
+            select cast(clicks.happened_at as date) as day
+            from {{ timed }} as clicks
+            inner join {{ deliveries }} as deliveries on clicks.send_id = deliveries.send_id
+            where clicks.event_name = 'Email Link Clicked' and {{ delivery_is_new }}
+        {% endif %}
+        {% if run_query('select 1 from ' ~ aliases ~ ' limit 1').rows %}
+            union
+            select days.activity_on as day
+            from {{ built }} as days
+            inner join (
+                select
+                    user_id,
+                    person_id
+                from {{ aliases }}
+                where user_id in (select user_id from {{ built }})
+            ) as merged on days.user_id in (merged.user_id, merged.person_id)
+        {% endif %}
     {%- endset -%}
-    {{ return(days_of(query)) }}
+    {{ return(days_of('select distinct day from (' ~ query ~ ') as touched order by day')) }}
 {% endmacro %}
 
 {# Empties the touched days before they are inserted anew: a day may lose its last row. #}

@@ -7,7 +7,7 @@
     incremental_strategy='delete+insert',
     unique_key=['program', 'user_id'],
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where user_id in (select user_id from {{ ref('stg_events__aliases') }}){% endif %}",
+    pre_hook="{{ forget_merged_people() }}",
 ) }}
 
 with

@@ -2,6 +2,7 @@
 -- Made anew by touched days, like int_people__known_days; a step that a program names for the first time is read from all of history.
 
 {% set touched = touched_days(this) %}
+{% set unread = unread_steps(this) %}
 {% set lasting = ['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'] %}
 
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ empty_touched_days() }}") }}
@@ -37,7 +38,7 @@ needed as (
         and coalesce(bot_reason, 'none') <> 'test traffic'
         and event_name in (select event_name from names)
         {{ and_is_touched(touched) }}
-    {% if is_incremental() %}
+    {% if unread %}
         union all
         select
             *,
@@ -46,12 +47,7 @@ needed as (
         where
             person_id is not null
             and coalesce(bot_reason, 'none') <> 'test traffic'
-            and event_name in (
-                select names.event_name
-                from names
-                left join (select distinct event_name from {{ this }}) as held on names.event_name = held.event_name
-                where held.event_name is null
-            )
+            and event_name in ({{ unread | join(', ') }})
             {% if touched %} and cast(occurred_at as date) not in ({{ touched | join(', ') }}) {% endif %}
     {% endif %}
 )
