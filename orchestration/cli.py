@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 
 from orchestration.commands import evidence, serving, turning
+from orchestration.commands import bench, evidence, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -27,6 +28,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evidence.aa,
     evidence.plan,
     serving.serve,
+    bench.bench,
     turning.doctor,
     turning.dev,
     turning.manifest,

@@ -34,3 +34,8 @@
 {% macro joined_text(text, order_by) %}{{ adapter.dispatch('joined_text')(text, order_by) }}{% endmacro %}
 {% macro default__joined_text(text, order_by) %}string_agg({{ text }}, '' order by {{ order_by }}){% endmacro %}
 {% macro spark__joined_text(text, order_by) %}listagg({{ text }}, '') within group (order by {{ order_by }}){% endmacro %}
+
+{# Number of the bracket that an age in days lies in: day 0 is a bracket of its own, 0; then come equal spans from 1. Null for no age. #}
+{% macro bracket_of(age, bracket_days) -%}
+    case when {{ age }} < 0 then -1 when {{ age }} = 0 then 0 else floor(({{ age }} - 1) / {{ bracket_days }}) + 1 end
+{%- endmacro %}

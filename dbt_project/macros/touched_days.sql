@@ -1,6 +1,59 @@
-{# The days an incremental build of user days must make anew: those of every event that settled since the last build, as a subquery. #}
+{#
+    The UTC days that a model of days must make anew, as literals: those of every event that is new to it, of clicks whose delivery is (it
+    decides whether a scanner clicked) and of people whose id is now known to be somebody else's.
+#}
 {% macro touched_days(built) %}
-    select cast(occurred_at as date)
-    from {{ ref('stg_events__events') }}
-    where settled_at >= (select coalesce(max(built_through), timestamp '1970-01-01 00:00:00') from {{ built }})
+    {%- set deliveries, aliases = ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
+    {%- set timed = ref('stg_events__timed') -%}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set is_new = not_taken_in(built) -%}
+    {%- set delivery_is_new = is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') -%}
+    {%- set query -%}
+        select cast(happened_at as date) as day from {{ timed }} where {{ is_new }}
+        {% if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows %}
+            union
+            select cast(clicks.happened_at as date) as day
+            from {{ timed }} as clicks
+            inner join {{ deliveries }} as deliveries on clicks.send_id = deliveries.send_id
+            where clicks.event_name = 'Email Link Clicked' and {{ delivery_is_new }}
+        {% endif %}
+        {% if run_query('select 1 from ' ~ aliases ~ ' limit 1').rows %}
+            union
+            select days.activity_on as day
+            from {{ built }} as days
+            inner join (
+                select
+                    user_id,
+                    person_id
+                from {{ aliases }}
+                where user_id in (select user_id from {{ built }})
+            ) as merged on days.user_id in (merged.user_id, merged.person_id)
+        {% endif %}
+    {%- endset -%}
+    {{ return(days_of('select distinct day from (' ~ query ~ ') as touched order by day')) }}
+{% endmacro %}
+
+{# Empties the touched days before they are inserted anew: a day may lose its last row. #}
+{% macro empty_touched_days() %}
+    {%- if is_incremental() -%}
+        {%- set days = touched_days(this) -%}
+        {%- if days -%}delete from {{ this }} where activity_on in ({{ days | join(', ') }}){%- else -%}select 1{%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+    Restricts a read of stg_events__events to the touched days, in words that reach the raw table: no event occurs later than a day after
+    it was received, so what was received before the first touched day's eve cannot be of it.
+#}
+{% macro and_is_touched(days) %}
+    {%- if is_incremental() -%}
+        {%- if days -%}
+            and cast(occurred_at as date) in ({{ days | join(', ') }})
+            and received_at >= cast({{ days_after(days | first, -1) }} as timestamp)
+        {%- else -%}
+            and false
+        {%- endif -%}
+    {%- endif -%}
 {% endmacro %}

@@ -102,6 +102,7 @@ class DbtProject:
         self.load()
         args = [command, *(["--select", *select] if select else []), *(["--exclude", *exclude] if exclude else [])]
         args += ["--full-refresh"] if full_refresh else []
+        args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
         result = self._invoke(args, warehouse, watch)
         results = [
             NodeResult(

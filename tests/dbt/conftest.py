@@ -18,11 +18,7 @@ EVENT_MODELS = (
 )
 GROWTH_MODELS = (
     *EVENT_MODELS,
-    "activation",
-    "retention_weekly",
-    "retention_daily",
-    "weekly_actives",
-    "referral",
+    "path:models/marts/growth",
     "email_performance",
 )
 NewWarehouse = Callable[[Path], Warehouse]

@@ -42,7 +42,7 @@ class History:
     """What people did, and what arrived.
 
     Attributes:
-        people: user_id, segment (last told, or "unknown"), invited_by.
+        people: user_id, segment (first told, or "unknown"), invited_by.
         doings: What people really did and the warehouse has heard of: user_id, event_name, at, value.
         batches: What arrives, one table in the shape of ``raw.events`` per batch.
         duplicates: Copies among what arrives.
@@ -121,9 +121,10 @@ def random_history(seed: int, people: int = 260) -> History:
         inviter = f"u{rng.integers(number)}" if number and rng.random() < 0.5 else None
         if rng.random() < 0.85:
             does(user, "Signed Up", since, **({"invited_by": inviter} if inviter else {}))
+        first_told = str(rng.choice(SEGMENTS)) if segment else "unknown"
         if segment:
-            _tell(wire, rng, user, since, segment)
-        known.append({"user_id": user, "segment": segment or "unknown", "invited_by": inviter})
+            _tell(wire, user, since, (first_told, segment))
+        known.append({"user_id": user, "segment": first_told, "invited_by": inviter})
         for day in np.flatnonzero(rng.random(DAYS) < rng.beta(1, 6)):
             at = START + dt.timedelta(days=float(day + rng.random()))
             for name, chance in (
@@ -141,9 +142,9 @@ def random_history(seed: int, people: int = 260) -> History:
     return History(pd.DataFrame(known), frame, wire.batches(), wire.duplicates, START + dt.timedelta(days=BATCHES[-1]))
 
 
-def _tell(wire: _Wire, rng: np.random.Generator, user: str, since: dt.datetime, segment: str) -> None:
-    """Two identify events; the later one holds, whichever arrives first."""
-    for days, told in ((0.0, str(rng.choice(SEGMENTS))), (2.0, segment)):
+def _tell(wire: _Wire, user: str, since: dt.datetime, segments: tuple[str, str]) -> None:
+    """Two identify events; the later one holds for mailing, the earlier one for the growth marts, whichever arrives first."""
+    for days, told in zip((0.0, 2.0), segments, strict=True):
         traits = json.dumps({"segment": told, "consent": True})
         wire.add(since + dt.timedelta(days=days), 0.0, user_id=user, type="identify", channel="web", properties=traits)
 

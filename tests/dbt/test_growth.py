@@ -144,7 +144,7 @@ def test_a_rate_is_shown_with_its_interval_or_withheld_with_a_reason(
 
 def test_building_batch_by_batch_equals_building_anew(built: Built, project: DbtProject) -> None:
     step_by_step = built.warehouse.read(USER_DAYS)
-    project.build(built.warehouse, select=["int_people__user_days"], command="run", full_refresh=True)
+    project.build(built.warehouse, select=["int_people__known_days"], command="run", full_refresh=True)
     pd.testing.assert_frame_equal(built.warehouse.read(USER_DAYS), step_by_step)
 
 

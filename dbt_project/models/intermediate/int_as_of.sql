@@ -9,9 +9,9 @@ cycles as (
 
 events as (
     select
-        max(ingested_at) as last_ingested_at,
-        max(case when is_activity then cast(occurred_at as date) end) as last_active_on
-    from {{ ref('stg_events__events') }}
+        max(built_through) as last_ingested_at,
+        max(case when events > 0 then activity_on end) as last_active_on
+    from {{ ref('int_people__known_days') }}
 ),
 
 looked as (

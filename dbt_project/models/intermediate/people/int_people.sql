@@ -1,25 +1,115 @@
 -- One row per person: who may be mailed, in which segment, since when, invited by whom. The audience that deploy reads.
 -- Whether a person may be mailed is decided by the latest word; of two words of the same instant the refusal holds.
+-- A build makes anew the people of the days that were made anew; the span of their activity is widened from the row they had.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='user_id',
+    on_schema_change='fail',
+    pre_hook="{{ forget_merged_people() }}",
+) }}
 
 with
 
-events as (
-    select * from {{ ref('stg_events__events') }}
-    where user_id is not null and bot_reason is distinct from 'test traffic'
+known_days as (
+    select * from {{ ref('int_people__known_days') }}
+),
+
+new_days as (
+    select * from known_days
+    {% if is_incremental() %} where received_events > {{ received_by(this) }} {% endif %}
 ),
 
 identifies as (
     select * from {{ ref('stg_events__identifies') }}
 ),
 
-user_days as (
-    select * from {{ ref('int_people__user_days') }}
+moments as (
+    select * from {{ ref('int_people__moments') }}
+    {% if is_incremental() %} where user_id in (select user_id from new_days) {% endif %}
+),
+
+spans as (
+    select
+        user_id,
+        first_seen_at,
+        case when events > 0 then activity_on end as active_on,
+        last_event_at
+    from new_days
+    {% if is_incremental() %}
+        union all
+        -- What a person's row says of a day that lost its activity since is not believed: that person's days are read again.
+        select
+            people.user_id,
+            coalesce(known_days.first_seen_at, people.first_seen_at) as first_seen_at,
+            case when lost.user_id is null then people.first_active_on when known_days.events > 0 then known_days.activity_on end as active_on,
+            case when lost.user_id is null then people.last_active_at else known_days.last_event_at end as last_event_at
+        from {{ this }} as people
+        left join (
+            select people.user_id
+            from {{ this }} as people
+            inner join new_days
+                on
+                    people.user_id = new_days.user_id
+                    and new_days.activity_on in (people.first_active_on, cast(people.last_active_at as date))
+            group by people.user_id
+            having
+                max(case when new_days.activity_on = people.first_active_on and new_days.events = 0 then 1 else 0 end) = 1
+                or max(
+                    case
+                        when
+                            new_days.activity_on = cast(people.last_active_at as date)
+                            and coalesce(new_days.last_event_at < people.last_active_at, true)
+                            then 1
+                        else 0
+                    end
+                ) = 1
+        ) as lost on people.user_id = lost.user_id
+        left join known_days on lost.user_id = known_days.user_id
+        where people.user_id in (select user_id from new_days)
+    {% endif %}
+),
+
+seen as (
+    select
+        user_id,
+        min(first_seen_at) as first_seen_at,
+        min(active_on) as first_active_on,
+        max(last_event_at) as last_active_at
+    from spans
+    group by user_id
+),
+
+orders as (
+    select
+        user_id,
+        cast(sum(orders) as bigint) as orders,
+        max(activity_on) as last_ordered_on
+    from known_days
+    where
+        orders > 0
+        {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
+    group by user_id
+),
+
+sign_ups as (
+    select
+        user_id,
+        min(occurred_at) as signed_up_at,
+        min_by(settled_at, occurred_at) as sign_up_known_at,
+        nullif(min_by(invited_by, occurred_at), user_id) as invited_by
+    from moments
+    where event_name = 'Signed Up' and is_human
+    group by user_id
 ),
 
 traits as (
     select
         user_id,
         max_by(segment, case when segment is not null then identify_number end) as segment,
+        min_by(segment, case when segment is not null then identify_number end) as first_segment,
+        min_by(ingested_at, case when segment is not null then identify_number end) as segment_known_at,
         max_by(timezone, case when timezone is not null then identify_number end) as timezone,
         max_by(country, case when country is not null then identify_number end) as country
     from identifies
@@ -38,16 +128,8 @@ words as (
         user_id,
         occurred_at,
         false as is_yes
-    from events
-    where
-        event_name in ('Unsubscribed', 'Email Marked as Spam')
-        or (
-            event_name = 'Email Bounced'
-            and coalesce(
-                lower({{ json_text('properties', '$.bounce_type') }}) in ('permanent', 'hard'),
-                {{ json_text('properties', '$.reason') }} in ('invalid', 'bounced', 'spam', 'unsubscribed')
-            )
-        )
+    from moments
+    where is_refusal
 ),
 
 last_words as (
@@ -59,50 +141,40 @@ last_words as (
     from words
 ),
 
-seen as (
+learned as (
     select
-        user_id,
-        min(occurred_at) as first_seen_at,
-        min(case when event_name = 'Signed Up' and is_human then occurred_at end) as signed_up_at,
-        nullif(
-            min_by(
-                {{ json_text('properties', '$.invited_by') }}, case when event_name = 'Signed Up' and is_human then occurred_at end
-            ), user_id
-        ) as invited_by
-    from events
-    group by user_id
-),
-
-lives as (
-    select
-        user_id,
-        max(last_event_at) as last_active_at,
-        cast(sum(orders) as bigint) as orders,
-        max(case when orders > 0 then activity_on end) as last_ordered_on
-    from user_days
-    group by user_id
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from known_days
 )
 
 select
     seen.user_id,
     traits.segment,
-    case when traits.segment is null or traits.segment = 'all' then 'unknown' else traits.segment end as reported_segment,
+    case when traits.first_segment is null or traits.first_segment = 'all' then 'unknown' else traits.first_segment end as reported_segment,
     traits.timezone,
     traits.country,
-    seen.invited_by,
+    sign_ups.invited_by,
 
-    coalesce(lives.orders, 0) as orders,
+    coalesce(orders.orders, 0) as orders,
 
     coalesce(last_words.is_yes, true) as is_subscribed,
 
     seen.first_seen_at,
-    seen.signed_up_at,
-    cast(seen.signed_up_at as date) as signed_up_on,
-    {{ week_of('seen.signed_up_at') }} as cohort_week,
+    seen.first_active_on,
+    sign_ups.signed_up_at,
+    cast(sign_ups.signed_up_at as date) as signed_up_on,
+    {{ week_of('sign_ups.signed_up_at') }} as cohort_week,
     case when not last_words.is_yes then last_words.occurred_at end as unsubscribed_at,
-    lives.last_active_at,
-    lives.last_ordered_on
+    seen.last_active_at,
+    orders.last_ordered_on,
+    sign_ups.sign_up_known_at,
+    traits.segment_known_at,
+    learned.built_through,
+    learned.received_events
 from seen
+cross join learned
 left join traits on seen.user_id = traits.user_id
+left join sign_ups on seen.user_id = sign_ups.user_id
 left join last_words on seen.user_id = last_words.user_id and last_words.from_the_last = 1
-left join lives on seen.user_id = lives.user_id
+left join orders on seen.user_id = orders.user_id

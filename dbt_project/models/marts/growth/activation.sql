@@ -1,5 +1,4 @@
 -- One row per program, weekly cohort and segment: how many people who signed up that week took the program's steps, in order, in time.
--- A person's events in the window become a text such as |1||2||1||3|, and the steps a pattern such as %|1|%|2|%|3|%.
 
 with
 
@@ -8,65 +7,41 @@ terms as (
 ),
 
 steps as (
-    select * from {{ ref('int_people__activation_steps') }}
+    select distinct program, within_days from {{ ref('int_people__activation_steps') }}
 ),
 
 people as (
-    select * from {{ ref('int_people') }} where signed_up_at is not null
+    select
+        user_id,
+        cohort_week,
+        reported_segment
+    from {{ ref('int_people') }}
+    where signed_up_at is not null
 ),
 
-events as (
-    select * from {{ ref('stg_events__events') }} where is_human
-),
-
--- A step named twice keeps one token, that of its first place: the pattern then asks for two such events.
-tokens as (
+activations as (
     select
         program,
-        event_name,
+        user_id,
         within_days,
-        min(step_number) as token
-    from steps
-    group by program, event_name, within_days
+        window_ends_at,
+        is_activated
+    from {{ ref('int_people__activations') }}
 ),
 
-patterns as (
-    select
-        steps.program,
-        steps.within_days,
-        concat('%', {{ joined_text("concat('|', tokens.token, '|%')", 'steps.step_number') }}) as pattern
-    from steps
-    inner join tokens on steps.program = tokens.program and steps.event_name = tokens.event_name
-    group by steps.program, steps.within_days
-),
-
--- Events of the same instant count in the order of the steps: sources often tell only the day.
-walks as (
-    select
-        tokens.program,
-        people.user_id,
-        {{ joined_text("concat('|', tokens.token, '|')", 'events.occurred_at, tokens.token') }} as walk
-    from people
-    inner join events on people.user_id = events.user_id
-    inner join tokens on events.event_name = tokens.event_name
-    where
-        events.occurred_at >= people.signed_up_at
-        and events.occurred_at < {{ time_after_days('people.signed_up_at', 'tokens.within_days') }}
-    group by tokens.program, people.user_id
-),
-
+-- A program that no longer has an activation, or has another window, keeps its old rows out of sight.
 outcomes as (
     select
-        patterns.program,
-        patterns.within_days,
+        activations.program,
+        activations.within_days,
         people.cohort_week,
         people.reported_segment,
-        {{ time_after_days('people.signed_up_at', 'patterns.within_days') }} <= terms.unseen_from as is_due,
-        coalesce(walks.walk like patterns.pattern, false) as is_activated
-    from people
-    cross join patterns
+        activations.window_ends_at <= terms.unseen_from as is_due,
+        activations.is_activated
+    from activations
+    inner join steps on activations.program = steps.program and activations.within_days = steps.within_days
+    inner join people on activations.user_id = people.user_id
     cross join terms
-    left join walks on people.user_id = walks.user_id and patterns.program = walks.program
 ),
 
 cohorts as (

@@ -7,93 +7,17 @@ terms as (
     select * from {{ ref('int_growth_terms') }}
 ),
 
-people as (
-    select * from {{ ref('int_people') }}
-),
-
-user_days as (
-    select * from {{ ref('int_people__user_days') }}
-),
-
-invites as (
-    select
-        user_id,
-        occurred_at
-    from {{ ref('stg_events__events') }}
-    where event_name = 'Invite Sent' and is_activity
-),
-
-sign_ups as (
-    select
-        user_id,
-        invited_by,
-        signed_up_at
-    from people
-    where invited_by is not null and signed_up_at is not null
-),
-
-attributed as (
-    select
-        sign_ups.invited_by,
-        {{ week_of('max(invites.occurred_at)') }} as week
-    from sign_ups
-    cross join terms
-    inner join invites
-        on
-            sign_ups.invited_by = invites.user_id
-            and sign_ups.signed_up_at >= invites.occurred_at
-            and sign_ups.signed_up_at < {{ time_after_days('invites.occurred_at', 'terms.referral_days') }}
-    group by sign_ups.user_id, sign_ups.invited_by
-),
-
-brought as (
-    select
-        invited_by,
-        week,
-        count(*) as sign_ups
-    from attributed
-    group by invited_by, week
-),
-
-sent as (
-    select
-        user_id,
-        {{ week_of('occurred_at') }} as week,
-        count(*) as invites
-    from invites
-    group by user_id, {{ week_of('occurred_at') }}
-),
-
--- One shared link may bring more people than it counts as invites: what converts is capped, what arrives is not.
 cohorts as (
-    select
-        sent.week,
-        count(*) as inviters,
-        cast(sum(sent.invites) as bigint) as invites,
-        cast(sum(coalesce(brought.sign_ups, 0)) as bigint) as invited_sign_ups,
-        cast(sum(least(sent.invites, coalesce(brought.sign_ups, 0))) as bigint) as converted
-    from sent
-    left join brought on sent.user_id = brought.invited_by and sent.week = brought.week
-    group by sent.week
-),
-
-actives as (
-    select
-        {{ week_of('activity_on') }} as week,
-        count(distinct user_id) as active_people
-    from user_days
-    group by {{ week_of('activity_on') }}
+    select * from {{ ref('int_people__invite_weeks') }}
 ),
 
 judged as (
     select
         cohorts.*,
-        actives.active_people,
         terms.min_people,
         terms.interval_z,
         {{ days_after('cohorts.week', '7 + terms.referral_days') }} <= terms.unseen_from as is_mature
     from cohorts
-    inner join actives on cohorts.week = actives.week
     cross join terms
 ),
 

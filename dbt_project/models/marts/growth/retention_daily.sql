@@ -11,8 +11,8 @@ people as (
     select * from {{ ref('int_people') }} where signed_up_at is not null
 ),
 
-user_days as (
-    select * from {{ ref('int_people__user_days') }}
+returns as (
+    select * from {{ ref('int_people__returns') }} where signed_up_on is not null
 ),
 
 sizes as (
@@ -34,12 +34,11 @@ cells as (
 
 returned as (
     select
-        people.signed_up_on,
-        {{ days_between('people.signed_up_on', 'user_days.activity_on') }} as day_number,
-        count(*) as retained
-    from people
-    inner join user_days on people.user_id = user_days.user_id and user_days.activity_on >= people.signed_up_on
-    group by people.signed_up_on, {{ days_between('people.signed_up_on', 'user_days.activity_on') }}
+        signed_up_on,
+        {{ days_between('signed_up_on', 'activity_on') }} as day_number,
+        sum(people) as retained
+    from returns
+    group by signed_up_on, {{ days_between('signed_up_on', 'activity_on') }}
 ),
 
 days as (

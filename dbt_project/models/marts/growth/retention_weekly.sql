@@ -11,8 +11,8 @@ people as (
     select * from {{ ref('int_people') }} where signed_up_at is not null
 ),
 
-user_days as (
-    select * from {{ ref('int_people__user_days') }}
+returns as (
+    select * from {{ ref('int_people__returns') }} where signed_up_on is not null
 ),
 
 sizes as (
@@ -33,24 +33,27 @@ cells as (
     cross join terms
 ),
 
-returns as (
-    select distinct
-        people.user_id,
-        people.cohort_week,
-        people.reported_segment,
-        cast(floor({{ days_between('people.signed_up_on', 'user_days.activity_on') }} / 7) as bigint) as age_weeks
-    from people
-    inner join user_days on people.user_id = user_days.user_id and user_days.activity_on >= people.signed_up_on
+aged as (
+    select
+        *,
+        {{ days_between('signed_up_on', 'activity_on') }} as age_days
+    from returns
 ),
 
+-- Who was last active before the age week began is counted on its first active day of that week, and on no other.
 returned as (
     select
-        cohort_week,
-        case when grouping(reported_segment) = 1 then 'all' else reported_segment end as segment,
-        age_weeks,
-        count(*) as retained
-    from returns
-    group by grouping sets ((cohort_week, age_weeks), (cohort_week, age_weeks, reported_segment))
+        {{ week_of('signed_up_on') }} as cohort_week,
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
+        cast(floor(age_days / 7) as bigint) as age_weeks,
+        cast(sum(people) as bigint) as retained
+    from aged
+    where coalesce(days_since_last > age_days % 7, true)
+    group by
+        grouping sets (
+            ({{ week_of('signed_up_on') }}, cast(floor(age_days / 7) as bigint)),
+            ({{ week_of('signed_up_on') }}, cast(floor(age_days / 7) as bigint), segment)
+        )
 ),
 
 judged as (

@@ -7,42 +7,26 @@ terms as (
     select * from {{ ref('int_growth_terms') }}
 ),
 
-people as (
-    select * from {{ ref('int_people') }}
-),
-
-user_days as (
-    select * from {{ ref('int_people__user_days') }}
-),
-
-user_weeks as (
-    select distinct
-        user_days.user_id,
-        people.reported_segment,
-        {{ week_of('user_days.activity_on') }} as week
-    from user_days
-    inner join people on user_days.user_id = people.user_id
-),
-
-neighbours as (
+returns as (
     select
         *,
-        lag(week) over (partition by user_id order by week) as week_before,
-        lead(week) over (partition by user_id order by week) as week_after
-    from user_weeks
+        {{ week_of('activity_on') }} as week,
+        {{ days_between(week_of('activity_on'), 'activity_on') }} as days_into_week
+    from {{ ref('int_people__returns') }}
 ),
 
+-- Who was last active before the week began is counted on the first active day of the week, and on no other.
 arrivals as (
     select
         week,
-        case when grouping(reported_segment) = 1 then 'all' else reported_segment end as segment,
-        count(*) as wau,
-        count(case when week_before is null then 1 end) as new,
-        count(case when week_before = {{ days_after('week', -7) }} then 1 end) as retained,
-        count(case when week_before < {{ days_after('week', -7) }} then 1 end) as resurrected,
-        count(case when week_after is null or week_after > {{ days_after('week', 7) }} then 1 end) as lost_in_next
-    from neighbours
-    group by grouping sets ((week), (week, reported_segment))
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
+        cast(sum(people) as bigint) as wau,
+        cast(sum(case when days_since_last is null then people else 0 end) as bigint) as new,
+        cast(sum(case when days_since_last <= days_into_week + 7 then people else 0 end) as bigint) as retained,
+        cast(sum(case when days_since_last > days_into_week + 7 then people else 0 end) as bigint) as resurrected
+    from returns
+    where coalesce(days_since_last > days_into_week, true)
+    group by grouping sets ((week), (week, segment))
 ),
 
 spans as (
@@ -78,7 +62,7 @@ judged as (
         coalesce(this_week.new, 0) as new,
         coalesce(this_week.retained, 0) as retained,
         coalesce(this_week.resurrected, 0) as resurrected,
-        coalesce(last_week.lost_in_next, 0) as lost,
+        coalesce(last_week.wau, 0) - coalesce(this_week.retained, 0) as lost,
         coalesce(last_week.wau, 0) as n,
         terms.min_people,
         terms.interval_z,

@@ -1,7 +1,6 @@
 -- One row per event, that is per (source, event_id): the one ingested first. Its time is corrected, and what no person did is labelled.
--- Nothing is dropped but duplicates, and those are counted: kept + duplicates = received.
-
-{{ config(materialized='table') }}
+-- Nothing is dropped but duplicates, and those are counted: kept + duplicates = received. A view, so that history is not written twice;
+-- filters on ingested_at and received_at reach raw.events, so that reading a day costs a day.
 
 {% set product_events = [
     'Signed Up', 'Signed In', 'Account Created', 'Trial Started', 'Invite Sent', 'Feature Used', 'Page Viewed', 'Application Opened',
@@ -12,110 +11,57 @@
     'Email Sent', 'Email Delivered', 'Email Deferred', 'Email Opened', 'Email Bounced', 'Email Marked as Spam', 'Unsubscribed',
     'Subscribed', 'Account Deleted', 'Order Refunded', 'Order Cancelled', 'Trial Ended',
 ] %}
+{% set known_versions = [1] %}
 {% set robot = "\\bbot\\b|bot/|crawler|spider|scanner|prefetch|headless" %}
 
 with
 
-received as (
-    select * from {{ source('raw', 'events') }}
+timed as (
+    select * from {{ ref('stg_events__timed') }}
 ),
 
--- Only what came more than once is put in order: numbering every event would double the cost of the model.
-repeated as (
-    select
-        source,
-        event_id,
-        count(*) - 1 as duplicates
-    from received
-    group by source, event_id
-    having count(*) > 1
+deliveries as (
+    select * from {{ ref('stg_events__deliveries') }}
 ),
 
-copies as (
-    select
-        received.*,
-        repeated.duplicates,
-        row_number() over (
-            partition by received.source, received.event_id
-            order by
-                received.ingested_at, received.received_at, received.import_id, received.sent_at, received.original_at,
-                received.event_name, received.user_id, received.creative_id, received.value
-        ) as arrival
-    from received
-    inner join repeated on received.source = repeated.source and received.event_id = repeated.event_id
-),
-
-kept as (
-    select
-        received.*,
-        0 as duplicates,
-        1 as arrival
-    from received
-    left join repeated on received.source = repeated.source and received.event_id = repeated.event_id
-    where repeated.event_id is null
-    union all
-    select * from copies
-    where arrival = 1
+aliases as (
+    select * from {{ ref('stg_events__aliases') }}
 ),
 
 described as (
     select
-        *,
-        coalesce(occurred_at, received_at - (sent_at - original_at), received_at) as said_at,
-        {{ json_text('context', '$.userAgent') }} as user_agent
-    from kept
-),
-
-clocked as (
-    select
-        *,
-        case
-            when said_at < timestamp '2000-01-01 00:00:00' then 'before 2000'
-            when said_at > {{ time_after_days('received_at', 1) }} then 'more than a day after it was received'
-        end as clock_reason
-    from described
-),
-
-timed as (
-    select
-        *,
-        case when clock_reason is null then said_at else received_at end as happened_at
-    from clocked
-),
-
-deliveries as (
-    select
-        send_id,
-        min(happened_at) as delivered_at,
-        max(ingested_at) as delivery_ingested_at
+        timed.*,
+        deliveries.delivered_at,
+        deliveries.delivery_ingested_at,
+        coalesce(aliases.person_id, timed.user_id) as person_id,
+        {{ json_text('timed.context', '$.userAgent') }} as user_agent
     from timed
-    where event_name = 'Email Delivered' and send_id is not null
-    group by send_id
+    left join deliveries on timed.send_id = deliveries.send_id and timed.event_name = 'Email Link Clicked'
+    left join aliases on timed.user_id = aliases.user_id
 ),
 
 labelled as (
     select
-        timed.*,
-        deliveries.delivery_ingested_at,
+        *,
         case
-            when lower({{ json_text('timed.context', '$.test') }}) = 'true' then 'test traffic'
-            when timed.is_machine then 'the source says so'
-            when {{ text_matches("lower(timed.user_agent)", robot) }} then 'user agent of a robot'
-            when timed.event_name = 'Email Opened' and timed.user_agent = 'Mozilla/5.0' then 'user agent of a mail privacy proxy'
+            when context is not null and lower({{ json_text('context', '$.test') }}) = 'true' then 'test traffic'
+            when is_machine then 'the source says so'
+            when user_agent is not null and {{ text_matches("lower(user_agent)", robot) }} then 'user agent of a robot'
+            when event_name = 'Email Opened' and user_agent = 'Mozilla/5.0' then 'user agent of a mail privacy proxy'
             when
-                timed.event_name = 'Email Link Clicked'
-                and timed.happened_at
-                <= {{ time_after_seconds('deliveries.delivered_at', policy('bot_click_seconds')) }}
+                event_name = 'Email Link Clicked'
+                and happened_at <= {{ time_after_seconds('delivered_at', policy('bot_click_seconds')) }}
                 then 'clicked too soon after delivery'
-        end as bot_reason
-    from timed
-    left join deliveries on timed.send_id = deliveries.send_id and timed.event_name = 'Email Link Clicked'
+        end as bot_reason,
+        schema_version in ({{ known_versions | join(', ') }}) as is_known_version
+    from described
 )
 
 select
     event_id,
     source,
     user_id,
+    person_id,
     anonymous_id,
     experiment_id,
     creative_id,
@@ -139,9 +85,11 @@ select
     bot_reason is not null as is_bot,
     bot_reason is null as is_human,
     clock_reason is not null as is_clock_suspect,
+    is_known_version,
     coalesce(
         bot_reason is null
         and user_id is not null
+        and is_known_version
         and (
             type in ('page', 'screen')
             or (type = 'track' and event_name in ('{{ product_events | join("', '") }}'))
@@ -156,5 +104,5 @@ select
     happened_at as occurred_at,
     received_at,
     ingested_at,
-    greatest(ingested_at, delivery_ingested_at) as settled_at
+    greatest(ingested_at, coalesce(delivery_ingested_at, ingested_at)) as settled_at
 from labelled

@@ -4,14 +4,14 @@ with
 
 identifies as (
     select * from {{ ref('stg_events__events') }}
-    where type = 'identify' and user_id is not null and bot_reason is distinct from 'test traffic'
+    where type = 'identify' and person_id is not null and coalesce(bot_reason, 'none') <> 'test traffic'
 ),
 
 traits as (
     select
         source,
         event_id,
-        user_id,
+        person_id as user_id,
         occurred_at,
         ingested_at,
         {% for trait in ['segment', 'timezone', 'country', 'consent'] %}

@@ -1,0 +1,40 @@
+{#
+    Which raw events an incremental model has not taken in yet, as a predicate on `ingested_at` made of literals, so that an engine can
+    skip the files and row groups of the past. Read from the model itself, never from a build log: a build that failed half-way repeats
+    exactly what it owes.
+
+    built   the model; its column `built_through` holds the latest ingested_at that it knows, `received_events` how many raw events that were
+
+    Instants are normally never shared between builds, and the past is closed. Where rows were added at or before the last instant after
+    all (two imports of one instant), their number tells, and that instant is taken in again.
+#}
+{% macro not_taken_in(built, column='ingested_at') %}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set known = run_query('select max(built_through), max(received_events) from ' ~ built).rows[0] -%}
+    {%- if known[0] is none -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set moment = "timestamp '" ~ known[0] ~ "'" -%}
+    {%- set received = run_query('select count(*) from ' ~ source('raw', 'events') ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
+    {{ return(column ~ (' > ' if received == known[1] else ' >= ') ~ moment) }}
+{% endmacro %}
+
+{# Dates of a one-column query as a list of literals; none for no row. #}
+{% macro days_of(query) %}
+    {%- set days = [] -%}
+    {%- if execute -%}
+        {%- for row in run_query(query).rows -%}{%- do days.append("date '" ~ row[0] ~ "'") -%}{%- endfor -%}
+    {%- endif -%}
+    {{ return(days) }}
+{% endmacro %}
+
+{# How many raw events a model had seen when it was last built, as a literal: what holds more is new to it. #}
+{% macro received_by(built) %}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return(-1) }}
+    {%- endif -%}
+    {%- set known = run_query('select max(received_events) from ' ~ built).rows[0][0] -%}
+    {{ return(-1 if known is none else known) }}
+{% endmacro %}

@@ -1,0 +1,76 @@
+-- One row per event of a person that is needed to the second: sign-ups, invites, requests to be left alone, and the steps of activations.
+-- Made anew by touched days, like int_people__known_days; a step that a program names for the first time is read from all of history.
+
+{% set touched = touched_days(this) %}
+{% set unread = unread_steps(this) %}
+{% set lasting = ['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'] %}
+
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ empty_touched_days() }}") }}
+
+with
+
+steps as (
+    select event_name from {{ ref('int_people__activation_steps') }}
+),
+
+names as (
+    select event_name from steps
+    {% for name in lasting %}
+        union
+        select '{{ name }}' as event_name
+    {% endfor %}
+),
+
+learned as (
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
+),
+
+needed as (
+    select
+        *,
+        cast(occurred_at as date) as activity_on
+    from {{ ref('stg_events__events') }}
+    where
+        person_id is not null
+        and coalesce(bot_reason, 'none') <> 'test traffic'
+        and event_name in (select event_name from names)
+        {{ and_is_touched(touched) }}
+    {% if unread %}
+        union all
+        select
+            *,
+            cast(occurred_at as date) as activity_on
+        from {{ ref('stg_events__events') }}
+        where
+            person_id is not null
+            and coalesce(bot_reason, 'none') <> 'test traffic'
+            and event_name in ({{ unread | join(', ') }})
+            {% if touched %} and cast(occurred_at as date) not in ({{ touched | join(', ') }}) {% endif %}
+    {% endif %}
+)
+
+select
+    {{ key_of(['needed.source', 'needed.event_id']) }} as moment_key,
+    needed.person_id as user_id,
+    needed.event_name,
+    needed.activity_on,
+    needed.occurred_at,
+    needed.settled_at,
+    case when needed.event_name = 'Signed Up' then {{ json_text('needed.properties', '$.invited_by') }} end as invited_by,
+    needed.is_human,
+    needed.is_activity,
+    needed.event_name in ('Unsubscribed', 'Email Marked as Spam')
+    or (
+        needed.event_name = 'Email Bounced'
+        and coalesce(
+            lower({{ json_text('needed.properties', '$.bounce_type') }}) in ('permanent', 'hard')
+            or {{ json_text('needed.properties', '$.reason') }} in ('invalid', 'bounced', 'spam', 'unsubscribed'), false
+        )
+    ) as is_refusal,
+    learned.built_through,
+    learned.received_events
+from needed
+cross join learned

@@ -1,0 +1,30 @@
+-- One row per user id that was merged into another: whose it is now. Merges of merges are followed four times; a circle is no merge.
+
+{{ config(materialized='table') }}
+
+with
+
+told as (
+    select
+        {{ json_text('properties', '$.previousId') }} as user_id,
+        max_by(user_id, happened_at) as person_id
+    from {{ ref('stg_events__timed') }}
+    where type = 'alias' and user_id is not null and {{ json_text('properties', '$.previousId') }} <> user_id
+    group by {{ json_text('properties', '$.previousId') }}
+)
+{% for hop in range(4) %}
+    {%- set before = 'told' if loop.first else 'hop_' ~ (hop - 1) %}
+    , hop_{{ hop }} as (
+        select
+            {{ before }}.user_id,
+            coalesce(further.person_id, {{ before }}.person_id) as person_id
+        from {{ before }}
+        left join told as further on {{ before }}.person_id = further.user_id
+    )
+{% endfor %}
+
+select
+    user_id,
+    person_id
+from hop_3
+where user_id <> person_id

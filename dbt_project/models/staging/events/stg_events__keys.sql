@@ -1,0 +1,70 @@
+-- One row per received event: the 64-bit digest of its (source, event_id), and since when that digest was known. Only new digests are
+-- compared with old ones, eight bytes each; the events themselves are not read again. What a digest suspects, stg_events__repeats proves.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where {{ not_taken_in(this) }}{% endif %}",
+) }}
+
+{% set is_new = not_taken_in(this) %}
+
+with
+
+received as (
+    select
+        {{ key_of(['source', 'event_id']) }} as event_key,
+        ingested_at
+    from {{ source('raw', 'events') }}
+    where {{ is_new }}
+),
+
+repeated as (
+    select
+        event_key,
+        min(ingested_at) as first_ingested_at
+    from received
+    group by event_key
+    having count(*) > 1
+),
+
+{% if is_incremental() %}
+    before as (
+        select
+            event_key,
+            min(ingested_at) as first_ingested_at
+        from {{ this }}
+        where event_key in (select event_key from received) and not ({{ is_new }})
+        group by event_key
+    ),
+
+    suspected as (
+        select
+            event_key,
+            min(first_ingested_at) as first_ingested_at
+        from (select * from repeated union all select * from before) as known
+        group by event_key
+    ),
+{% else %}
+    suspected as (
+        select * from repeated
+    ),
+{% endif %}
+
+learned as (
+    select
+        max(ingested_at) as built_through,
+        count(*) as received_events
+    from {{ source('raw', 'events') }}
+)
+
+select
+    received.event_key,
+    received.ingested_at,
+    suspected.first_ingested_at,
+    learned.built_through,
+    learned.received_events
+from received
+cross join learned
+left join suspected on received.event_key = suspected.event_key

@@ -1,0 +1,36 @@
+"""Measuring the growth marts: bench. The measuring itself lies with the tests, which an installation may lack."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.commands.console import JsonOption, err, out
+from orchestration.errors import Refusal
+
+
+def bench(
+    events: Annotated[float, typer.Option(min=10_000, max=1e9, help="Events of the history, such as 20e6.")] = 2e6,
+    days: Annotated[int, typer.Option(min=40, max=1000, help="Days they are spread over.")] = 180,
+    folder: Annotated[Path | None, typer.Option(help="Where events and warehouses are written, and removed again.")] = None,
+    picture: Annotated[Path, typer.Option(help="PNG with the seconds of each part.")] = Path("growth_bench.png"),
+    as_json: JsonOption = False,
+) -> None:
+    """The growth marts against a script by hand and pandas: time, memory, a new day, a late day."""
+    try:
+        from tests.bench import growth_benchmark, growth_report
+    except ModuleNotFoundError as error:
+        raise Refusal(
+            "bench", f"{error.name} is not here", "Run it from a checkout of the project, with its development extras."
+        ) from error
+    console = err if as_json else out
+    with tempfile.TemporaryDirectory(prefix="loop-bench-", dir=folder) as place, console.status("starting") as status:
+        measured = growth_benchmark.benchmark(Path(place), int(events), days, status.update)
+    console.print(growth_report.steps(measured))
+    console.print(growth_report.promises(measured))
+    growth_report.picture(measured, picture)
+    console.print(f"picture: {picture}", markup=False)
+    if as_json:
+        sys.stdout.write(growth_benchmark.as_json(measured) + "\n")

@@ -1,0 +1,99 @@
+"""One measured step of the growth benchmark in a process of its own, so that start-up and peak memory are the step's.
+
+python -m tests.bench.growth_build STEP FOLDER [EVENTS.parquet AT]     prints one JSON object
+
+STEP full takes the events in and builds the four marts that the script by hand has, then all growth marts; step add takes further events
+in and builds all; step idle builds with nothing new; by_hand and in_pandas do the same marts without the project.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from orchestration.edges.dbt import DbtProject
+from orchestration.edges.warehouse import Warehouse
+from tests.bench.growth_events import by_hand, in_pandas
+
+FOUR = ("+activation", "+retention_weekly", "+weekly_actives", "+referral")
+ALL = ("+path:models/marts/growth",)
+WITHOUT = ("resource_type:test", "resource_type:unit_test", "resource_type:seed")
+MEMORY = "3GB"
+STEPS = {"steps": ["Signed Up", "Feature Used"], "within_days": 7}
+Figures = dict[str, object]
+
+
+def take_in(warehouse: Warehouse, path: Path, at: str) -> float:
+    """Appends a file to raw.events as the intake does once its checks are done; returns seconds."""
+    begin = time.perf_counter()
+    with warehouse.connect() as connection:
+        connection.execute(f"set memory_limit = '{MEMORY}'")
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute(
+            f"""insert into raw.events by name
+            select event_id, source, 'track' as type, event as event_name, user_id, occurred_at, received_at,
+                timestamp '{at}' as ingested_at, 'web' as channel, properties, 1 as schema_version, 'bench' as import_id
+            from '{path}'"""
+        )
+    return time.perf_counter() - begin
+
+
+def build(warehouse: Warehouse, select: tuple[str, ...], exclude: tuple[str, ...] = ()) -> dict[str, float]:
+    """Engine seconds per model."""
+    nodes = DBT.build(warehouse, select=select, exclude=(*WITHOUT, *exclude))
+    return {node.unique_id.split(".")[-1]: node.seconds for node in nodes}
+
+
+def full(folder: Path, path: Path, at: str) -> Figures:
+    warehouse = Warehouse(folder)
+    warehouse.migrate()
+    DBT.build(warehouse, select=("policy",), command="seed")
+    with warehouse.connect() as connection:
+        spec = json.dumps({"activation": STEPS})
+        connection.execute("insert into ledger.programs values ('bench', 'v1', ?, timestamp '2026-01-01')", [spec])
+    load = take_in(warehouse, path, at)
+    models = build(warehouse, FOUR)
+    rest = build(warehouse, ALL, FOUR)
+    [counts] = warehouse.rows("""select (select count(*) from raw.events) as received,
+        (select sum(events)::bigint from intermediate.int_people__user_days) as kept,
+        (select coalesce(sum(duplicates), 0)::bigint from staging.stg_events__repeats) as duplicates""")
+    return {"load": load, "models": models, "rest": rest, **counts, "peak_gb": peak()}
+
+
+def add(folder: Path, path: Path, at: str) -> Figures:
+    warehouse = Warehouse(folder)
+    load = take_in(warehouse, path, at)
+    return {"load": load, "models": build(warehouse, ALL), "peak_gb": peak()}
+
+
+def idle(folder: Path) -> Figures:
+    return {"models": build(Warehouse(folder), ALL)}
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+DBT = DbtProject()
+
+
+def main(step: str, folder: str, path: str = "", at: str = "") -> None:
+    match step:
+        case "full":
+            figures = full(Path(folder), Path(path), at)
+        case "add":
+            figures = add(Path(folder), Path(path), at)
+        case "idle":
+            figures = idle(Path(folder))
+        case "by_hand":
+            figures = {"steps": by_hand(Path(path)), "peak_gb": peak()}
+        case "in_pandas":
+            figures = {"steps": in_pandas(Path(path)), "peak_gb": peak()}
+        case _:
+            raise ValueError(step)
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,180 @@
+"""Events for the growth benchmark, and what the same marts cost without a framework: one script in SQL, one in pandas."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+FIRST_DAY = "2026-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What arrives: a history of whole days, the day after it, and a day that comes a month late."""
+
+    history: Path
+    new_day: Path
+    late_day: Path
+
+
+def generate(folder: Path, events: int, days: int) -> Files:
+    """Writes events of skewed, decaying activity, the same for the same numbers; returns the three files.
+
+    Columns: event_id, source, user_id, event, occurred_at, received_at, properties (JSON text). 0.5 % of the events arrive up to three days
+    late, 0.2 % arrive twice, and there is a person for every 40 of them. What would happen after the last day happens on it, so that day
+    is no day like others: it is left out of the history, which is made a little larger to hold the asked number all the same.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(*(folder / f"{name}.parquet" for name in ("history", "new_day", "late_day")))
+    everything, end = folder / "everything.parquet", f"timestamp '{FIRST_DAY}' + to_days({days})"
+    _draw(everything, int(events * (1 + 14 / days)), days + 2)
+    next_day = f"received_at >= {end} and received_at < {end} + to_days(1)"
+    late = f"occurred_at - to_days({1 + min(30, days // 2)}) as occurred_at"
+    with duckdb.connect() as connection:
+        for path, query in (
+            (files.history, f"select * from '{everything}' where received_at < {end}"),
+            (files.new_day, f"select * from '{everything}' where {next_day}"),
+            (
+                files.late_day,
+                f"select * replace ({late}) from '{everything}' where occurred_at >= {end} + to_days(1)"
+                f" limit (select count(*) from '{files.new_day}')",
+            ),
+        ):
+            connection.execute(f"copy ({query}) to '{path}' (format parquet, row_group_size 500000)")
+    everything.unlink()
+    return files
+
+
+def _draw(path: Path, events: int, days: int) -> None:
+    people = max(events // 40, 1)
+    with duckdb.connect() as connection:
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute(f"""
+            copy (
+                with draws as (
+                    select hash(range) as a, hash(range * 7 + 1) as b, hash(range * 13 + 5) as c from range({events})
+                ),
+                people as (
+                    select *, cast(power((a % 1000000) / 1e6, 1.5) * {people} as bigint) as person from draws
+                ),
+                lives as (
+                    select *, cast(hash(person * 31 + 7) % {days} as integer) as first_day,
+                        (hash(person * 17 + 3) % 1000) / 1e3 as loyalty
+                    from people
+                ),
+                timed as (
+                    select *,
+                        timestamp '{FIRST_DAY}' + to_seconds(cast(a % 86400 as bigint)) + to_days(
+                            first_day + cast(least({days - 1} - first_day, floor(-ln(1 - (c % 100000) / 100001.0) * 20 * loyalty)) as integer)
+                        ) as occurred_at
+                    from lives
+                ),
+                told as (
+                    select
+                        printf('%016x%016x', a, b) as event_id, 'web' as source, printf('u%010d', person) as user_id,
+                        case when b % 100 < 70 then 'Page Viewed' when b % 100 < 85 then 'Feature Used'
+                            when b % 100 < 92 then 'Email Link Clicked' when b % 100 < 95 then 'Invite Sent'
+                            when b % 100 < 98 then 'Order Completed' else 'Signed Up' end as event,
+                        occurred_at,
+                        occurred_at + to_seconds(cast(case when c % 1000 < 5 then a % 259200 else a % 60 end as bigint)) as received_at,
+                        '{{"value":' || (a % 100) || '}}' as properties,
+                        b % 1000 < 2 as is_repeated
+                    from timed
+                )
+                select * exclude (is_repeated) from told
+                union all
+                select * exclude (is_repeated) from told where is_repeated
+            ) to '{path}' (format parquet, row_group_size 500000)
+        """)
+
+
+SCRIPT = {
+    "load": "create or replace table events as select * from '{path}'",
+    "duplicates": "create or replace table duplicates as select event_id from events group by 1 having count(*) > 1",
+    "user_day": """
+        create or replace table user_day as
+        with once as (
+            select * from events where event_id not in (select event_id from duplicates)
+            union all
+            select distinct on (event_id) * from events where event_id in (select event_id from duplicates)
+        )
+        select user_id, occurred_at::date as day, count(*) as events, min(occurred_at) as first_at,
+            count(*) filter (where event = 'Feature Used') > 0 as used_feature,
+            count(*) filter (where event = 'Invite Sent') as invites, count(*) filter (where event = 'Order Completed') as orders
+        from once group by all""",
+    "users": "create or replace table users as select user_id, min(day) as first_day, min(first_at) as first_at from user_day group by 1",
+    "retention": """
+        create or replace table retention as
+        select date_trunc('week', first_day) as cohort, (day - first_day) // 7 as age, count(distinct user_id) as users
+        from user_day join users using (user_id) group by all""",
+    "activation": """
+        create or replace table activation as
+        select date_trunc('week', first_day) as cohort, count(distinct user_id) as users,
+            count(distinct user_id) filter (where used_feature and day - first_day < 7) as activated
+        from user_day join users using (user_id) group by 1""",
+    "weekly_actives": """
+        create or replace table weekly_actives as
+        select day + ahead::int as day, count(distinct user_id) as users from user_day, range(7) as later(ahead) group by 1""",
+    "referral": """
+        create or replace table referral as
+        select date_trunc('week', first_day) as cohort, count(distinct user_id) as users, sum(invites) as invites,
+            count(distinct user_id) filter (where invites > 0) as inviters
+        from user_day join users using (user_id) group by 1""",
+}
+
+
+def by_hand(path: Path) -> dict[str, float]:
+    """Seconds per step of a hand-written script: no incremental state, no labels, no intervals, nothing on disk."""
+    seconds = {}
+    with duckdb.connect() as connection:
+        connection.execute("set preserve_insertion_order = false")
+        for step, statement in SCRIPT.items():
+            begin = time.perf_counter()
+            connection.execute(statement.format(path=path))
+            seconds[step] = time.perf_counter() - begin
+    return seconds
+
+
+def in_pandas(path: Path) -> dict[str, float]:
+    """Seconds per step of the same four marts in pandas."""
+    import pandas as pd
+
+    seconds, begin = {}, time.perf_counter()
+
+    def lap(step: str) -> None:
+        nonlocal begin
+        seconds[step] = time.perf_counter() - begin
+        begin = time.perf_counter()
+
+    events = pd.read_parquet(path, columns=["event_id", "user_id", "event", "occurred_at"])
+    lap("load")
+    events = events.drop_duplicates("event_id").drop(columns="event_id")
+    lap("duplicates")
+    events["user"] = events.user_id.astype("category").cat.codes
+    events["day"] = events.occurred_at.dt.floor("D")
+    flags = {"used_feature": "Feature Used", "invites": "Invite Sent", "orders": "Order Completed"}
+    for flag, name in flags.items():
+        events[flag] = (events.event == name).astype("int32")
+    grouped = events.groupby(["user", "day"], sort=False)
+    user_day = grouped[list(flags)].sum().reset_index()
+    user_day["first_at"] = grouped.occurred_at.min().to_numpy()
+    lap("user_day")
+    user_day["first_day"] = user_day.groupby("user").day.transform("min")
+    lap("users")
+    user_day["cohort"] = user_day.first_day.dt.to_period("W").dt.start_time
+    user_day["age"] = (user_day.day - user_day.first_day).dt.days
+    user_day.assign(age=user_day.age // 7).groupby(["cohort", "age"]).user.nunique()
+    lap("retention")
+    user_day.groupby("cohort").user.nunique()
+    user_day[(user_day.used_feature > 0) & (user_day.age < 7)].groupby("cohort").user.nunique()
+    lap("activation")
+    for ahead in range(7):
+        shifted = user_day[["user"]].assign(day=user_day.day + pd.Timedelta(days=ahead))
+        weekly = shifted if ahead == 0 else pd.concat([weekly, shifted]).drop_duplicates()
+    weekly.groupby("day").user.size()
+    lap("weekly_actives")
+    user_day.groupby("cohort").invites.sum()
+    user_day[user_day.invites > 0].groupby("cohort").user.nunique()
+    lap("referral")
+    return seconds
