@@ -66,6 +66,8 @@ class Experiments(_Strict):
         control_share: Share of the traffic for creatives made without the learnings.
         baseline_share: Share for the fixed text every arm is compared with.
         holdout_share: Share of people who get nothing, the same people in every send.
+        batches: Parts in which a send goes out, each divided by what the earlier ones have shown; 1 is the whole send at once.
+        batch_hours: Hours from one batch to the next; a run of the loop sends the batch that is due then.
     """
 
     sends_per_cycle: int = Field(default=3, ge=1, le=14)
@@ -74,6 +76,8 @@ class Experiments(_Strict):
     control_share: Share = Field(default=0.15, ge=0, le=0.5)
     baseline_share: Share = Field(default=0.15, gt=0, le=0.5)
     holdout_share: Share = Field(default=0.05, ge=0, le=0.5)
+    batches: int = Field(default=1, ge=1, le=24)
+    batch_hours: int = Field(default=12, ge=1, le=96)
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:
@@ -130,6 +134,13 @@ class Program(_Strict):
         if len({metric.name for metric in metrics}) != len(metrics):
             raise ValueError("metric names repeat")
         return metrics
+
+    @model_validator(mode="after")
+    def _batches_fit_in_the_cycle(self) -> Self:
+        room = {"weekly": 96, "daily": 12}[self.cadence]  # after the latest send of a cycle
+        if (self.experiments.batches - 1) * self.experiments.batch_hours > room:
+            raise ValueError(f"the batches of a send must lie within {room} hours of a {self.cadence} cycle")
+        return self
 
     @property
     def objective(self) -> Metric:
