@@ -67,6 +67,7 @@ class Experiments(_Strict):
         baseline_share: Share for the fixed text every arm is compared with.
         holdout_share: Share of people who get nothing, the same people in every send.
         batches: Parts in which a send goes out, each divided by what the earlier ones have shown; 1 is the whole send at once.
+        resend: Whether an exploit arm may be a text that has proven itself, sent again. For people who do not tire of a text.
         batch_hours: Hours from one batch to the next; a run of the loop sends the batch that is due then.
     """
 
@@ -77,6 +78,7 @@ class Experiments(_Strict):
     baseline_share: Share = Field(default=0.15, gt=0, le=0.5)
     holdout_share: Share = Field(default=0.05, ge=0, le=0.5)
     batches: int = Field(default=1, ge=1, le=24)
+    resend: bool = False
     batch_hours: int = Field(default=12, ge=1, le=96)
 
     @model_validator(mode="after")

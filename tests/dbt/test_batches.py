@@ -96,7 +96,9 @@ def followed(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> S
     project.build(warehouse, select=["policy"], command="seed")
     wanted = ["+experiment_health", "+int_experiments__arm_totals", "+int_experiments__reweighted"]
     upstream = ["+int_experiments__unit_outcomes"]
-    project.build(warehouse, select=["path:models/staging/imports", "path:models/staging/ledger", "int_policy"], command="run")
+    project.build(
+        warehouse, select=["path:models/staging/imports", "path:models/staging/ledger", "int_policy"], command="run"
+    )
     project.build(warehouse, select=wanted, exclude=upstream, command="run")
     return Simulated(people, clicks, warehouse)
 
