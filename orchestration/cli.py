@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import evidence, serving, turning
-from orchestration.commands import bench, evidence, turning
+from orchestration.commands import bench, evidence, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 

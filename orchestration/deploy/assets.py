@@ -11,7 +11,13 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
 @dg.asset(
     key=["deploy", "experiments"],
     group_name="deploy",
-    deps=[dg.AssetKey(["generate", "creatives"]), dg.AssetKey(["marts", "audience"])],
+    deps=[
+        dg.AssetKey(["generate", "creatives"]),
+        dg.AssetKey(["marts", "audience"]),
+        dg.AssetKey(["marts", "tag_posteriors"]),
+        dg.AssetKey(["intermediate", "int_experiments__batch_progress"]),
+        dg.AssetKey(["intermediate", "int_experiments__stopped_arms"]),
+    ],
     partitions_def=PARTITIONS,
     backfill_policy=ONE_BY_ONE,
     pool="warehouse",
@@ -25,7 +31,7 @@ def experiments(
     launches = [
         launch
         for program in programs.read()
-        for launch in launch_cycle(house, program, cycle, programs.first_day(cycle), channel, now)
+        for launch in launch_cycle(house, program, cycle, programs.first_day(cycle), channel, now, seed=programs.seed)
     ]
     return dg.MaterializeResult(
         metadata={

@@ -16,10 +16,10 @@ class Channel(Protocol):
 
 
 class HandoverFiles:
-    """Writes the messages of an experiment to a Parquet file for whoever sends them.
+    """Writes the messages of an experiment to a Parquet file for each of its batches, for whoever sends them.
 
     Columns: send_id, experiment_id, creative_id, user_id, subject, channel, scheduled_at. The file appears whole or not at all, and
-    the same experiment always gives the same file, so that handing over twice changes nothing.
+    the same batch always gives the same file, so that handing over twice changes nothing.
     """
 
     name = "handover"
@@ -28,14 +28,27 @@ class HandoverFiles:
         self._folder = folder
 
     def deliver(self, connection: duckdb.DuckDBPyConnection, experiment_id: str) -> int:
-        """Writes the file unless it is there; returns the number of messages."""
+        """Writes the files that are not there; returns the number of messages in all of them."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._folder / f"{experiment_id}.parquet"
-        messages = connection.execute(
-            "select count(*) from ledger.sends where experiment_id = ? and not is_dry_run", [experiment_id]
-        ).fetchone()
-        if target.exists() or messages is None or messages[0] == 0:
-            return messages[0] if messages else 0
+        batches = connection.execute(
+            """
+            select assignments.batch, count(*)
+            from ledger.sends as sends
+            inner join ledger.assignments as assignments
+                on sends.experiment_id = assignments.experiment_id and sends.user_id = assignments.user_id
+            where sends.experiment_id = ? and not sends.is_dry_run
+            group by assignments.batch
+            order by assignments.batch
+            """,
+            [experiment_id],
+        ).fetchall()
+        for batch, _ in batches:
+            target = self._folder / (f"{experiment_id}.parquet" if batch == 1 else f"{experiment_id}-{batch}.parquet")
+            if not target.exists():
+                self._write(connection, experiment_id, batch, target)
+        return sum(int(messages) for _, messages in batches)
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, experiment_id: str, batch: int, target: Path) -> None:
         draft = target.with_suffix(".tmp")
         connection.execute(
             f"""
@@ -43,12 +56,13 @@ class HandoverFiles:
                 select sends.send_id, sends.experiment_id, sends.creative_id, sends.user_id, creatives.text as subject,
                     sends.channel, sends.scheduled_at
                 from ledger.sends as sends
+                inner join ledger.assignments as assignments
+                    on sends.experiment_id = assignments.experiment_id and sends.user_id = assignments.user_id
                 inner join ledger.creatives as creatives on sends.creative_id = creatives.creative_id
-                where sends.experiment_id = $experiment_id and not sends.is_dry_run
+                where sends.experiment_id = $experiment_id and not sends.is_dry_run and assignments.batch = $batch
                 order by sends.send_id
             ) to '{str(draft).replace("'", "''")}' (format parquet)
             """,
-            {"experiment_id": experiment_id},
+            {"experiment_id": experiment_id, "batch": batch},
         )
         os.replace(draft, target)
-        return int(messages[0])

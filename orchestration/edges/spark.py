@@ -95,7 +95,11 @@ class SparkEngine:
                 rows[f"{schema}.{table}"] = self._export(connection, schema, table)
         for schema in schemas:
             session.sql(f"create schema if not exists {schema}")
-        known = {f"{schema}.{row.tableName}" for schema in schemas for row in session.sql(f"show tables in {schema}").collect()}
+        known = {
+            f"{schema}.{row.tableName}"
+            for schema in schemas
+            for row in session.sql(f"show tables in {schema}").collect()
+        }
         for (schema, table), name in zip(tables, rows, strict=True):
             folder = self.folder / schema / table
             if name in known and session.table(name).columns == _parquet_columns(folder):
@@ -112,7 +116,9 @@ class SparkEngine:
             "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
             [schema, table],
         ).fetchall()
-        chosen = ", ".join(f'"{name}"::varchar as "{name}"' if kind == "JSON" else f'"{name}"' for name, kind in columns)
+        chosen = ", ".join(
+            f'"{name}"::varchar as "{name}"' if kind == "JSON" else f'"{name}"' for name, kind in columns
+        )
         held, last = _fetch(connection, f"select count(*), coalesce(max(rowid), -1) from {source}")
         there = 0
         if held == last + 1 and _parquet_columns(folder) == [name for name, _ in columns]:
@@ -123,7 +129,9 @@ class SparkEngine:
             return there
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / ".draft"
-        connection.execute(f"copy (select {chosen} from {source} where rowid >= {there}) to '{_quoted(draft)}' (format parquet)")
+        connection.execute(
+            f"copy (select {chosen} from {source} where rowid >= {there}) to '{_quoted(draft)}' (format parquet)"
+        )
         os.replace(draft, folder / f"from_{there:012}.parquet")
         return int(held)
 
@@ -140,10 +148,16 @@ class SparkEngine:
             connection.execute("begin")
             connection.execute(f"create schema if not exists {schema}")
             for name in sorted(names):
-                files = [_quoted(Path(file.removeprefix("file:"))) for file in session.table(f"{schema}.{name}").inputFiles()]
+                files = [
+                    _quoted(Path(file.removeprefix("file:"))) for file in session.table(f"{schema}.{name}").inputFiles()
+                ]
                 parquet = ", ".join(f"'{file}'" for file in files)
-                connection.execute(f'drop view if exists {schema}."{name}"') if _is_view(connection, schema, name) else None
-                connection.execute(f'create or replace table {schema}."{name}" as select * from read_parquet([{parquet}])')
+                connection.execute(f'drop view if exists {schema}."{name}"') if _is_view(
+                    connection, schema, name
+                ) else None
+                connection.execute(
+                    f'create or replace table {schema}."{name}" as select * from read_parquet([{parquet}])'
+                )
                 rows[name] = int(_fetch(connection, f'select count(*) from {schema}."{name}"')[0])
             connection.execute("commit")
         return rows
@@ -160,7 +174,8 @@ def missing() -> str | None:
 
 def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
     return connection.execute(
-        "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name) order by all", [list(schemas)]
+        "select schema_name, table_name from duckdb_tables() where list_contains(?, schema_name) order by all",
+        [list(schemas)],
     ).fetchall()
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from orchestration.errors import Refusal
 from orchestration.generate.design import PlannedArm, focus_tags, plan_arms
 from orchestration.generate.generators import Generator
+from orchestration.generate.slots import Slot, fill_slots
 from orchestration.learn.policy import policy
+from orchestration.learn.proven import Proven
 from orchestration.learn.reading import Posterior
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
@@ -48,6 +50,7 @@ def write_cycle(
     *,
     used: Iterable[str],
     seed: int,
+    proven: Proven | None = None,
 ) -> list[PlannedCreative]:
     """Plans and writes every creative of one cycle.
 
@@ -55,18 +58,21 @@ def write_cycle(
         briefs: One per segment of the program.
         used: Every text of the program's past; none is written again (but the baseline, which never changes).
         seed: With equal inputs the result is equal, byte for byte.
+        proven: Texts that may be sent again, once a cycle each; None where the program sends no text twice.
 
     Raises:
         Refusal: if the generator left a slot empty.
     """
     written: list[PlannedCreative] = []
-    avoid = set(used) | {program.baseline}
+    avoid, avoid_again = set(used) | {program.baseline}, {program.baseline}
     for send in range(1, program.experiments.sends_per_cycle + 1):
         count = int(policy()["explore_arms"])
         focus = focus_tags(program.tags, posteriors, count, seed_of(seed, program.program, cycle, send, "focus"))
         for segment in program.segments:
             rng = seed_of(seed, program.program, cycle, send, segment)
-            arms = plan_arms(program, segment, posteriors, focus, rng)
+            again = _again(program, segment, proven, frozenset(avoid_again), rng)
+            avoid_again |= {slot.text for slot in again if slot.text is not None}
+            arms = plan_arms(program, segment, posteriors, focus, rng, again)
             drafts = _write_segment(program, cycle, segment, arms, briefs[segment], generator, frozenset(avoid))
             avoid |= {draft.text for draft in drafts}
             written += [
@@ -74,6 +80,22 @@ def write_cycle(
                 for number, (arm, draft) in enumerate(zip(arms, drafts, strict=True))
             ]
     return written
+
+
+def _again(
+    program: Program, segment: str, proven: Proven | None, taken: frozenset[str], rng: np.random.Generator
+) -> list[Slot]:
+    if proven is None:
+        return []
+    waiting = [text for text in proven.by_segment.get(segment, ()) if text not in taken]
+    return fill_slots(
+        proven.beliefs,
+        waiting,
+        program.experiments.exploit_arms,
+        rng,
+        width=proven.width,
+        particular_variance=proven.particular_variance,
+    )
 
 
 def _write_segment(
@@ -88,15 +110,21 @@ def _write_segment(
     """Writes the exploit arm first: its twins are asked to equal it but for one tag."""
     drafts: dict[int, Draft] = {0: baseline_draft(program, cycle, segment)}
     blind = Brief(program.program, cycle, segment, known=(), doubtful=(), open=())
+    for number, arm in enumerate(arms):
+        if arm.text is not None:
+            request = CreativeRequest(program.program, cycle, segment, arm.role, number, arm.tags)
+            usage = Usage(None, None, None)
+            drafts[number] = Draft(request, arm.text, arm.tags, "proven", None, None, None, None, usage)
+    first = next(number for number, arm in enumerate(arms) if arm.role == "exploit")
     groups = {
-        "exploit": [number for number, arm in enumerate(arms) if arm.role == "exploit"],
+        "exploit": [number for number, arm in enumerate(arms) if arm.role == "exploit" and arm.text is None],
         "explore": [number for number, arm in enumerate(arms) if arm.role == "explore"],
         "control": [number for number, arm in enumerate(arms) if arm.role == "control"],
     }
     for role, numbers in groups.items():
         if not numbers:
             continue
-        twin = drafts[groups["exploit"][0]].text if role == "explore" else None
+        twin = drafts[first].text if role == "explore" else None
         requests = [
             CreativeRequest(program.program, cycle, segment, arms[number].role, number, arms[number].tags, twin)
             for number in numbers

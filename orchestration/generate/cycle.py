@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.creatives import PlannedCreative, creative_rows, tag_rows, write_cycle
 from orchestration.generate.generators import Generator
-from orchestration.learn.reading import posteriors_as_of
+from orchestration.learn.proven import Proven, proven_texts
+from orchestration.learn.reading import policy_values, posteriors_as_of, sent_texts
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
 from orchestration.records import Brief
@@ -36,7 +37,8 @@ def generate_cycle(
             )
         ]
         posteriors = posteriors_as_of(warehouse, program.program, program.objective.name, cycle)
-        written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed)
+        proven = _proven(warehouse, program, cycle) if program.experiments.resend else None
+        written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed, proven=proven)
         _record(warehouse, program, cycle, briefs, written, taxonomy, now)
     return warehouse.rows(
         """
@@ -51,6 +53,12 @@ def generate_cycle(
         """,
         known,
     )
+
+
+def _proven(warehouse: Warehouse, program: Program, cycle: int) -> Proven:
+    policy = policy_values(warehouse)
+    sent = sent_texts(warehouse, program.program, program.objective.name, cycle, int(policy["half_life_cycles"]))
+    return proven_texts(program.tags, sent, policy)
 
 
 def _record(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestration.generate.slots import Slot
 from orchestration.learn.policy import policy
 from orchestration.learn.reading import Posterior
 from orchestration.programs.definition import Program
@@ -23,16 +24,23 @@ class PlannedArm:
     Attributes:
         share: Planned share of the segment's people outside the holdout.
         flipped: The one tag in which an explore arm differs from the first exploit arm, else None.
+        text: A proven text that is sent again, or None where one is to be written.
     """
 
     role: Role
     tags: frozenset[str]
     share: float
     flipped: str | None = None
+    text: str | None = None
 
 
 def plan_arms(
-    program: Program, segment: str, posteriors: Sequence[Posterior], focus: Sequence[str], rng: np.random.Generator
+    program: Program,
+    segment: str,
+    posteriors: Sequence[Posterior],
+    focus: Sequence[str],
+    rng: np.random.Generator,
+    resent: Sequence[Slot] = (),
 ) -> list[PlannedArm]:
     """Plans the arms of one segment in one experiment; shares sum to 1.
 
@@ -40,13 +48,20 @@ def plan_arms(
         posteriors: Posteriors of the program's objective, pooled and by segment; missing tags have the prior.
         focus: Tags to explore, one twin each.
         rng: Source of every draw.
+        resent: Slots of the first exploit arms; one with a text sends it again.
     """
     settings = program.experiments
     known = _of_segment(posteriors, segment)
-    drawn = [_thompson(program.tags, known, rng) for _ in range(settings.exploit_arms)]
+    again = [slot for slot in resent if slot.text is not None][: settings.exploit_arms]
+    fresh = [_thompson(program.tags, known, rng) for _ in range(settings.exploit_arms - len(again))]
+    drawn = [*(slot.tags for slot in again), *fresh]
+    texts = [*(slot.text for slot in again), *(None for _ in fresh)]
     exploit_share = 1 - settings.baseline_share - settings.explore_share - settings.control_share
     arms = [PlannedArm("baseline", frozenset(), settings.baseline_share)]
-    arms += [PlannedArm("exploit", tags, exploit_share / len(drawn)) for tags in drawn]
+    arms += [
+        PlannedArm("exploit", tags, exploit_share / len(drawn), text=text)
+        for tags, text in zip(drawn, texts, strict=True)
+    ]
     arms += [PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus]
     if settings.control_share:
         uninformed = frozenset(tag for tag in program.tags if rng.random() < policy()["control_tag_share"])

@@ -33,14 +33,16 @@ class Beliefs:
 
     def meet(self, text: str, tags: Collection[str]) -> None:
         """Adds a text; one that is known stays as it is."""
-        if text in self._carried:
-            return
-        self._carried[text] = np.array([float(tag in tags) for tag in self.tags])
+        self.meet_all({text: tags})
+
+    def meet_all(self, texts: Mapping[str, Collection[str]]) -> None:
+        """Adds many texts with their tags; those that are known stay as they are."""
+        new = {text: tags for text, tags in texts.items() if text not in self._carried}
+        self._carried |= {text: np.array([float(tag in tags) for tag in self.tags]) for text, tags in new.items()}
         size = len(self._mean)
-        grown = np.zeros((size + 1, size + 1))
+        grown = self._particular * np.eye(size + len(new))
         grown[:size, :size] = self._covariance
-        grown[size, size] = self._particular
-        self._mean, self._covariance = np.append(self._mean, 0.0), grown
+        self._mean, self._covariance = np.append(self._mean, np.zeros(len(new))), grown
 
     def carries(self, text: str) -> frozenset[str]:
         """Tags of a text that was met."""
@@ -68,6 +70,16 @@ class Beliefs:
         self._mean = self._mean + gain @ (after.mean - before.mean)
         covariance = self._covariance + gain @ (after.covariance - before.covariance) @ gain.T
         self._covariance = (covariance + covariance.T) / 2
+
+    def learn_rates(self, texts: Sequence[str], log_rates: Floats, variances: Floats) -> None:
+        """Takes over the log rates of texts randomised against each other; their common level is free."""
+        before = self.of(texts)
+        precise = 1 / variances
+        told = np.diag(precise) - np.outer(precise, precise) / precise.sum()
+        precision = np.linalg.inv(before.covariance)
+        covariance = np.linalg.inv(precision + told)
+        mean = covariance @ (precision @ before.mean + told @ log_rates)
+        self.learn(texts, Normal(mean, (covariance + covariance.T) / 2))
 
     def draw(self, rng: np.random.Generator, width: float) -> tuple[dict[str, float], dict[str, float]]:
         """One possible truth: log effect of each tag, and log rate of each text that was met (tags and particulars)."""

@@ -50,5 +50,57 @@ def posteriors_as_of(warehouse: Warehouse, program: str, metric: str, cycle: int
     return [Posterior(**row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """A text as one closed experiment saw it in one segment.
+
+    Attributes:
+        comparison: Names experiment and segment: what the log rate is comparable within.
+        tags: Steered tags of the text.
+    """
+
+    comparison: str
+    segment: str
+    role: str
+    text: str
+    tags: tuple[str, ...]
+    log_rate: float
+    variance: float
+
+
+def sent_texts(warehouse: Warehouse, program: str, metric: str, cycle: int, cycles: int) -> list[SentText]:
+    """Texts of experiments that entered the evidence in the last few cycles up to the given one, in a fixed order."""
+    rows = warehouse.rows(
+        """
+        with compared as (
+            select *, dense_rank() over (order by entered_in_cycle desc) as cycles_ago
+            from intermediate.int_experiments__comparisons
+            where program = $program and metric = $metric and entered_in_cycle <= $cycle
+        ),
+        tags as (
+            select experiment_id, creative_id, list(tag order by tag) as tags
+            from intermediate.int_experiments__arm_tags
+            where program = $program
+            group by experiment_id, creative_id
+        )
+        select compared.experiment_id || '/' || compared.segment as comparison, compared.segment, arms.role, arms.text,
+            coalesce(tags.tags, []) as tags, closed.log_rate, closed.sampling_variance as variance
+        from compared
+        inner join intermediate.int_experiments__closed_arms as closed on compared.comparison_key = closed.comparison_key
+        inner join intermediate.int_experiments__arms as arms on closed.arm_key = arms.arm_key
+        left join tags on arms.experiment_id = tags.experiment_id and arms.creative_id = tags.creative_id
+        where compared.cycles_ago <= $cycles and arms.text is not null
+        order by compared.entered_in_cycle, comparison, arms.creative_id
+        """,
+        {"program": program, "metric": metric, "cycle": cycle, "cycles": cycles},
+    )
+    return [SentText(**{**row, "tags": tuple(row["tags"])}) for row in rows]
+
+
+def policy_values(warehouse: Warehouse) -> dict[str, float]:
+    """The policy seed as the warehouse holds it."""
+    return {row["name"]: row["value"] for row in warehouse.rows("select name, value from policy.policy")}
+
+
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}

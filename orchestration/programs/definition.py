@@ -82,6 +82,9 @@ class Experiments(_Strict):
         control_share: Share of the traffic for creatives made without the learnings.
         baseline_share: Share for the fixed text every arm is compared with.
         holdout_share: Share of people who get nothing, the same people in every send.
+        batches: Parts in which a send goes out, each divided by what the earlier ones have shown; 1 is the whole send at once.
+        resend: Whether an exploit arm may be a text that has proven itself, sent again. For people who do not tire of a text.
+        batch_hours: Hours from one batch to the next; a run of the loop sends the batch that is due then.
     """
 
     sends_per_cycle: int = Field(default=3, ge=1, le=14)
@@ -90,6 +93,9 @@ class Experiments(_Strict):
     control_share: Share = Field(default=0.15, ge=0, le=0.5)
     baseline_share: Share = Field(default=0.15, gt=0, le=0.5)
     holdout_share: Share = Field(default=0.05, ge=0, le=0.5)
+    batches: int = Field(default=1, ge=1, le=24)
+    resend: bool = False
+    batch_hours: int = Field(default=12, ge=1, le=96)
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:
@@ -151,6 +157,15 @@ class Program(_Strict):
     def _steps_are_known(self) -> Self:
         if self.activation is None and any(metric.value == "steps" for metric in self.metrics):
             raise ValueError("a metric of activation steps needs activation")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_fit_in_the_cycle(self) -> Self:
+        room = {"weekly": 96, "daily": 12}[self.cadence]  # after the latest send of a cycle
+        if (self.experiments.batches - 1) * self.experiments.batch_hours > room:
+            raise ValueError(f"the batches of a send must lie within {room} hours of a {self.cadence} cycle")
+        if self.experiments.batches > 1 and self.objective.value not in ("any", "count", "sum"):
+            raise ValueError("batches follow an objective with value any, count or sum: others have no early outcome")
         return self
 
     @property

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from orchestration.deploy.batches import batch_times
+from orchestration.deploy.experiments import starts_of
 from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
@@ -107,6 +109,8 @@ def run_demo(
         )
         stages = ("measure", "build", "learn") if last else ()
         run_cycle(folder, programs, "weekly", seed, day.isoformat(), fixed_time=now.isoformat(), only=stages)
+        if not last:
+            _later_batches(world, program, programs, folder, seed, day, progress)
         if finished >= len(done):
             done.append(_score(warehouse, program, folder, cycle_of(days[finished], "weekly"), cycle_of(day, "weekly")))
             _write(folder, done)
@@ -119,6 +123,25 @@ def run_demo(
     return Demo(
         program, tuple(done[:cycles]), tuple(_learnings(warehouse, program, last_cycle)), tuple(value), messages
     )
+
+
+def _later_batches(
+    world: World,
+    program: Program,
+    programs: Path,
+    folder: Path,
+    seed: int,
+    day: dt.date,
+    progress: Callable[[str], None],
+) -> None:
+    """Runs the loop again whenever a later batch of the week's sends is due."""
+    starts = starts_of(program, day).values()
+    due = sorted({moment for start in starts for moment in batch_times(program, start)[1:]})
+    for number, moment in enumerate(due, 1):
+        progress(f"the week passes: batch {number} of {len(due)} that wait for what the earlier ones show")
+        world.advance(moment)
+        stages = ("measure", "build", "deploy")
+        run_cycle(folder, programs, "weekly", seed, day.isoformat(), fixed_time=moment.isoformat(), only=stages)
 
 
 def _sandbox_program(programs: Path) -> Program:

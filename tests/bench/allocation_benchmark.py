@@ -1,10 +1,10 @@
 """What a list is worth under five ways of choosing: cumulative reward over the ideal, in the sandbox's law.
 
-
     python -m tests.bench.allocation_benchmark [--seeds 20] [--first-seed 0] [--cycles 26] [--json]
 
-The loop's own lines run the product's own modules. The world is the preset ``reference``: six arms a cycle, 12,000 people in 12 batches. The ideal sends everybody the best tags in the
-best of six wordings. Nobody tires of a text there, so the last two lines tell apart what re-sending proven texts is worth.
+The world is the preset ``reference``: six arms a cycle, 12,000 people in 12 batches. The ideal sends everybody the best tags in the
+best of six wordings. The loop's own lines run the modules of the product. Nobody tires of a text in that world, so the last two lines
+tell apart what re-sending proven texts is worth.
 """
 
 import argparse

@@ -6,7 +6,7 @@
 -- batch is a stratum: the arm's mean in it stands for everybody in it, whatever the arm's chance was. This is inverse-probability
 -- weighting with the counts in place of the chances (Hajek). Weights know nothing of outcomes of their own batch, so each stratum's mean
 -- is unbiased given the past. All weights are scaled so that n is the number of people an unweighted arm would need for the same variance
--- (Kish's effective sample size): what reads n, sum_y and sum_y2 needs no other formula.
+-- (Kish's effective sample size, with the variance of each batch): what reads n, sum_y and sum_y2 needs no other formula.
 
 with
 
@@ -108,7 +108,9 @@ batches as (
         segment,
         look,
         batch,
-        {{ exact_total('n') }} as people
+        {{ exact_total('n') }} as people,
+        {{ exact_total('sum_y') }} as batch_sum_y,
+        {{ exact_total('sum_y2') }} as batch_sum_y2
     from strata
     where level = 'arm' and subject <> 'holdout'
     group by program, metric, experiment_id, segment, look, batch
@@ -126,13 +128,15 @@ counted as (
     group by program, metric, experiment_id, segment, look
 ),
 
--- 1 / effective n = sum of squared shares over people, with shares among the batches in which the subject has anybody.
+-- Totals over the batches in which the subject has anybody.
 shares as (
     select
         strata.*,
         batches.people,
-        {{ exact_sum('batches.people') }} over of_subject as people_total,
-        {{ exact_sum('batches.people * batches.people / strata.n') }} over of_subject as spread,
+        batches.batch_sum_y2 / batches.people - power(batches.batch_sum_y / batches.people, 2) as batch_variance,
+        cast({{ exact_sum('batches.people') }} over of_subject as double) as people_total,
+        cast({{ exact_sum('batches.batch_sum_y') }} over of_subject as double) as total_sum_y,
+        cast({{ exact_sum('batches.batch_sum_y2') }} over of_subject as double) as total_sum_y2,
         count(*) over of_subject as own_batches
     from strata
     inner join batches
@@ -150,11 +154,32 @@ shares as (
     )
 ),
 
+-- How much people of the batch vary, over how much everybody does; all arms together, as one arm's few people cannot tell.
+relative as (
+    select
+        *,
+        case
+            when batch_variance > 0
+                then batch_variance / (total_sum_y2 / people_total - power(total_sum_y / people_total, 2))
+            else 1.0
+        end as relative_variance
+    from shares
+),
+
+-- Variance of the subject's weighted mean, times people_total squared, over the variance of one person.
+spreads as (
+    select
+        *,
+        cast({{ exact_sum('relative_variance * people * people / n') }} over of_subject as double) as spread
+    from relative
+    window of_subject as (partition by program, metric, experiment_id, segment, look, level, subject)
+),
+
 weighted as (
     select
         *,
-        cast(people_total as double) * people / (n * cast(spread as double)) as weight
-    from shares
+        people_total * people / (n * spread) as weight
+    from spreads
 )
 
 select
