@@ -5,9 +5,10 @@ from pathlib import Path
 
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
-from orchestration.measure.intake import Early, ImportReport, Progress, take
+from orchestration.measure.intake import take
 from orchestration.measure.mapping import Mapping
 from orchestration.measure.reading import is_readable
+from orchestration.measure.report import Early, ImportReport, Progress
 
 __all__ = ["ImportReport", "import_file", "intake_drop"]
 
