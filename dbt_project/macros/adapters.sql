@@ -39,15 +39,8 @@
 {# A text literal, or a null of text. #}
 {% macro text_or_null(value) %}{% if value is none or value is undefined %}cast(null as varchar){% else %}'{{ value | replace("'", "''") }}'{% endif %}{% endmacro %}
 
-{# Text under one key of a JSON column, whatever characters the key has. #}
-{% macro json_key(column, key) %}{{ adapter.dispatch('json_key')(column, key) }}{% endmacro %}
-{% macro default__json_key(column, key) %}json_extract_string({{ column }}, '$."{{ key }}"'){% endmacro %}
-{% macro spark__json_key(column, key) %}get_json_object({{ column }}, '$[\'{{ key }}\']'){% endmacro %}
-
 {# The JSON under one key of a JSON column, as text. #}
-{% macro json_part(column, key) %}{{ adapter.dispatch('json_part')(column, key) }}{% endmacro %}
-{% macro default__json_part(column, key) %}cast(json_extract({{ column }}, '$."{{ key }}"') as varchar){% endmacro %}
-{% macro spark__json_part(column, key) %}get_json_object({{ column }}, '$[\'{{ key }}\']'){% endmacro %}
+{% macro json_part_text(column, key) %}cast({{ json_part(column, [key]) }} as {{ type_text() }}){% endmacro %}
 
 {# A JSON object, as text, of expressions by key. #}
 {% macro json_object_of(fields) %}{{ adapter.dispatch('json_object_of')(fields) }}{% endmacro %}
@@ -66,11 +59,6 @@
         ',', substring({{ json_object_of({'userAgent': user_agent}) }}, 2)
     )
 {%- endmacro %}
-
-{# A JSON text as the engine's own JSON column; Spark keeps text. #}
-{% macro as_json(text) %}{{ adapter.dispatch('as_json')(text) }}{% endmacro %}
-{% macro default__as_json(text) %}cast({{ text }} as json){% endmacro %}
-{% macro spark__as_json(text) %}{{ text }}{% endmacro %}
 
 {# Microseconds since 1970 as a timestamp. #}
 {% macro micros_as_timestamp(micros) %}{{ adapter.dispatch('micros_as_timestamp')(micros) }}{% endmacro %}

@@ -25,14 +25,14 @@ united as (
             {{ text_or_null(entry.channel or 'web') }} as channel,
             cast(null as boolean) as is_machine,
             try_cast(
-                coalesce({{ json_key('told.event_properties', '$revenue') }}, {{ json_key('told.event_properties', 'revenue') }}) as decimal(18, 4)
+                coalesce({{ json_at('told.event_properties', ['$revenue']) }}, {{ json_at('told.event_properties', ['revenue']) }}) as decimal(18, 4)
             ) as value,
-            coalesce({{ json_key('told.event_properties', '$currency') }}, {{ json_key('told.event_properties', 'currency') }}) as currency,
+            coalesce({{ json_at('told.event_properties', ['$currency']) }}, {{ json_at('told.event_properties', ['currency']) }}) as currency,
             cast(told.event_properties as varchar) as properties,
             {{ context_of(
-                "coalesce(" ~ json_key('told.event_properties', 'utm_source') ~ ", " ~ json_key('told.user_properties', 'utm_source') ~ ")",
-                "coalesce(" ~ json_key('told.event_properties', 'utm_medium') ~ ", " ~ json_key('told.user_properties', 'utm_medium') ~ ")",
-                "coalesce(" ~ json_key('told.event_properties', 'utm_campaign') ~ ", " ~ json_key('told.user_properties', 'utm_campaign') ~ ")",
+                "coalesce(" ~ json_at('told.event_properties', ['utm_source']) ~ ", " ~ json_at('told.user_properties', ['utm_source']) ~ ")",
+                "coalesce(" ~ json_at('told.event_properties', ['utm_medium']) ~ ", " ~ json_at('told.user_properties', ['utm_medium']) ~ ")",
+                "coalesce(" ~ json_at('told.event_properties', ['utm_campaign']) ~ ", " ~ json_at('told.user_properties', ['utm_campaign']) ~ ")",
                 'cast(null as varchar)',
                 'cast(told.user_properties as varchar)'
             ) }} as context

@@ -55,8 +55,8 @@ select
     cast({{ days_after('event_on', 'final_after_days + 1') }} as timestamp) as ingested_at,
     channel,
     cast(null as boolean) as is_machine,
-    coalesce(try_cast(purchase_revenue as decimal(18, 4)), try_cast({{ json_key('properties', 'value') }} as decimal(18, 4))) as value,
-    {{ json_key('properties', 'currency') }} as currency,
+    coalesce(try_cast(purchase_revenue as decimal(18, 4)), try_cast({{ json_at('properties', ['value']) }} as decimal(18, 4))) as value,
+    {{ json_at('properties', ['currency']) }} as currency,
     properties,
     {{ context_of('utm_source', 'utm_medium', 'utm_campaign', 'cast(null as varchar)') }} as context
 from final_days

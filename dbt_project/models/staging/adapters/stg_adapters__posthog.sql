@@ -43,18 +43,18 @@ united as (
             cast(null as boolean) as is_machine,
             try_cast(
                 coalesce(
-                    {% for key in entry.value_keys or ['revenue', 'value'] %}{{ json_key('told.properties', key) }}{{ ', ' if not loop.last }}{% endfor %},
+                    {% for key in entry.value_keys or ['revenue', 'value'] %}{{ json_at('told.properties', [key]) }}{{ ', ' if not loop.last }}{% endfor %},
                     null
                 ) as decimal(18, 4)
             ) as value,
-            {{ json_key('told.properties', 'currency') }} as currency,
+            {{ json_at('told.properties', ['currency']) }} as currency,
             cast(told.properties as varchar) as properties,
             {{ context_of(
-                "coalesce(" ~ json_key('told.properties', 'utm_source') ~ ", " ~ json_key('told.properties', '$utm_source') ~ ")",
-                "coalesce(" ~ json_key('told.properties', 'utm_medium') ~ ", " ~ json_key('told.properties', '$utm_medium') ~ ")",
-                "coalesce(" ~ json_key('told.properties', 'utm_campaign') ~ ", " ~ json_key('told.properties', '$utm_campaign') ~ ")",
-                json_key('told.properties', '$raw_user_agent'),
-                json_part('told.properties', '$set')
+                "coalesce(" ~ json_at('told.properties', ['utm_source']) ~ ", " ~ json_at('told.properties', ['$utm_source']) ~ ")",
+                "coalesce(" ~ json_at('told.properties', ['utm_medium']) ~ ", " ~ json_at('told.properties', ['$utm_medium']) ~ ")",
+                "coalesce(" ~ json_at('told.properties', ['utm_campaign']) ~ ", " ~ json_at('told.properties', ['$utm_campaign']) ~ ")",
+                json_at('told.properties', ['$raw_user_agent']),
+                json_part_text('told.properties', '$set')
             ) }} as context
         from {{ entry.relation }} as told
         {% if entry.persons %}

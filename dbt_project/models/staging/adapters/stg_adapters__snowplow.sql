@@ -31,7 +31,7 @@ united as (
             cast(coalesce(cast(told.tr_total as double), cast(told.se_value as double)) as decimal(18, 4)) as value,
             told.tr_currency as currency,
             coalesce(
-                {{ json_part(json_part('told.unstruct_event', 'data'), 'data') }},
+                {{ json_part_text(json_part_text('told.unstruct_event', 'data'), 'data') }},
                 {{ json_object_of({
                     'category': 'told.se_category', 'action': 'told.se_action', 'label': 'told.se_label', 'order_id': 'told.tr_orderid',
                     'url': 'told.page_url',
@@ -41,7 +41,7 @@ united as (
                 substring({{ context_of('told.mkt_source', 'told.mkt_medium', 'told.mkt_campaign', 'told.useragent') }}, 1, length(
                     {{ context_of('told.mkt_source', 'told.mkt_medium', 'told.mkt_campaign', 'told.useragent') }}
                 ) - 1),
-                ',"contexts":', coalesce({{ json_part('told.contexts', 'data') }}, 'null'), '}'
+                ',"contexts":', coalesce({{ json_part_text('told.contexts', 'data') }}, 'null'), '}'
             ) as context
         from {{ entry.relation }} as told
         {{ 'union all' if not loop.last }}
