@@ -37,7 +37,13 @@ def _rows() -> list[Increment]:
     broken = [row for cycle in (3, 7) for row in _sane("sane", cycle, shares=(0.8, 0.2), experiment="broken")]
     alarm = [row for name in "abc" for row in _sane("alarm", 1, experiment=name)]
     alarm += [row for name in "xy" for row in _sane("alarm", 1, shares=(0.8, 0.2), experiment=name)]
-    return [*rows, *alarm, *sane, *renamed([*sane, *broken], "with_broken"), *_late_metric(renamed([*sane, *broken], "late"))]
+    return [
+        *rows,
+        *alarm,
+        *sane,
+        *renamed([*sane, *broken], "with_broken"),
+        *_late_metric(renamed([*sane, *broken], "late")),
+    ]
 
 
 def _late_metric(rows: list[Increment]) -> list[Increment]:
@@ -245,10 +251,12 @@ _MARTS = {
 
 def test_every_arm_has_a_verdict_at_every_look(built: Warehouse, rows: list[Increment]) -> None:
     arms: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    baselines, looks = set(), defaultdict(set)
+    baselines, looks, first = set(), defaultdict(set), {}
     for row in rows:
         arms[row.program, row.experiment_id, row.segment].add(row.creative_id)
-        looks[row.program, row.experiment_id].add((row.metric, row.cycle))
+        looks[row.program, row.experiment_id].add(row.cycle)
+        metric = (row.program, row.experiment_id, row.metric)
+        first[metric] = min(row.cycle, first.get(metric, row.cycle))
         if row.is_baseline:
             baselines.add((row.program, row.experiment_id, row.segment, row.creative_id))
     expected = {
@@ -256,7 +264,9 @@ def test_every_arm_has_a_verdict_at_every_look(built: Warehouse, rows: list[Incr
         for (program, experiment, segment), those in arms.items()
         for arm in those
         if len(those) == 1 or (program, experiment, segment, arm) not in baselines
-        for metric, cycle in looks[program, experiment]
+        for metric in ("click", "spend", "account")
+        for cycle in looks[program, experiment]
+        if first.get((program, experiment, metric), cycle + 1) <= cycle
     }
     found = told(built, "marts.experiment_verdicts", "all")
     names = ("program", "metric", "experiment_id", "segment", "creative_id", "cycle")

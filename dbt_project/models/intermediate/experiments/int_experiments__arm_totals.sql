@@ -44,10 +44,11 @@ arms as (
 ),
 
 looks as (
-    select distinct program, metric, experiment_id, cycle from by_cycle
+    select distinct program, experiment_id, cycle from by_cycle
 ),
 
--- An arm that gained nobody at a look of its experiment still has a total there: whom it is compared with may have gained some.
+-- An arm that gained nobody at a look of its experiment still has a total there: whom it is compared with may have gained some, and the
+-- experiment may have closed with another metric.
 every_look as (
     select
         arms.program,
@@ -63,7 +64,6 @@ every_look as (
     inner join looks
         on
             arms.program = looks.program
-            and arms.metric = looks.metric
             and arms.experiment_id = looks.experiment_id
             and arms.first_cycle <= looks.cycle
     left join by_cycle
