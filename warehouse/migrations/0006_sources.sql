@@ -32,7 +32,7 @@ create table raw.channel_windows (
 );
 
 -- One row per version of a provider's aggregate at full grain. A window's newest extraction replaces all of that account's day.
-create table raw.channel_daily (
+create table if not exists raw.channel_daily (
     provider varchar not null,
     account_id varchar not null,
     level varchar not null,           -- account, campaign, ad_set, ad
