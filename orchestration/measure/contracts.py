@@ -243,7 +243,9 @@ def _equals(value: object, place: Place) -> str:
         return f"({place.type} = 'BOOLEAN' and {place.text} = '{str(value).lower()}')"
     if isinstance(value, str):
         return f"({place.type} = 'VARCHAR' and {place.text} = {literal(value)})"
-    return f"({_KINDS['number'].format(t=place.type)} and coalesce(try_cast({place.text} as double) = {value!r}, false))"
+    return (
+        f"({_KINDS['number'].format(t=place.type)} and coalesce(try_cast({place.text} as double) = {value!r}, false))"
+    )
 
 
 def _wording(field: str, schema: Schema, keyword: str, place: Place) -> str:

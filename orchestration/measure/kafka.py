@@ -6,6 +6,7 @@ message that cannot be taken goes to quarantine with its position and holds nobo
 """
 
 import datetime as dt
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +47,12 @@ class Stream:
     batch: int = 20_000
     idle_seconds: float = 5.0
     options: dict[str, str] = field(default_factory=dict)
+
+
+def configured_stream() -> Stream | None:
+    """The stream of ``LOOP_KAFKA_TOPIC`` at ``LOOP_KAFKA_SERVERS``, which every cycle reads; None where none is named."""
+    topic = os.environ.get("LOOP_KAFKA_TOPIC")
+    return Stream(os.environ.get("LOOP_KAFKA_SERVERS", "localhost:9092"), topic) if topic else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ def test_what_is_sent_is_stored_once_over_many_runs(cluster: Cluster, stream: St
         cluster.send(stream.topic, *numbers)
         runs.append(consume(warehouse, stream, CLOCK))
     assert [(run.messages, run.accepted, run.duplicates) for run in runs] == [(40, 40, 0), (20, 10, 10), (0, 0, 0)]
-    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [{"n": 50, "ids": 50}]
+    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [
+        {"n": 50, "ids": 50}
+    ]
     event = warehouse.rows("select * from raw.events where event_id = 'e1'")[0]
     assert (event["source"], event["occurred_at"], len(event["user_id"])) == ("shop", dt.datetime(2026, 11, 1, 10), 64)
 
@@ -95,14 +97,18 @@ def test_poison_goes_to_quarantine_with_its_position(cluster: Cluster, stream: S
 
 
 @pytest.mark.slow
-def test_two_consumers_of_a_group_share_without_a_double(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+def test_two_consumers_of_a_group_share_without_a_double(
+    cluster: Cluster, stream: Stream, warehouse: Warehouse
+) -> None:
     cluster.send(stream.topic, *range(60))
     shared = Stream(stream.servers, stream.topic, f"group-{stream.topic}", batch=5, idle_seconds=6)
     warehouse.migrate()
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(lambda _: consume(warehouse, shared, CLOCK), range(2)))
     assert sum(run.accepted for run in done) == 60
-    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [{"n": 60, "ids": 60}]
+    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [
+        {"n": 60, "ids": 60}
+    ]
 
 
 def test_a_lost_position_is_refused_and_not_skipped(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
