@@ -27,7 +27,10 @@ _NAMES = {"VARCHAR": "text", "BOOLEAN": "a truth value", "OBJECT": "an object", 
 _KINDS = {
     "string": "{t} = 'VARCHAR'",
     "number": "{t} in ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE')",
-    "integer": "({t} in ('BIGINT', 'UBIGINT', 'HUGEINT') or {t} = 'DOUBLE' and try_cast({v} as double) = trunc(try_cast({v} as double)))",
+    "integer": (
+        "({t} in ('BIGINT', 'UBIGINT', 'HUGEINT')"
+        " or {t} = 'DOUBLE' and try_cast({v} as double) = trunc(try_cast({v} as double)))"
+    ),
     "boolean": "{t} = 'BOOLEAN'",
     "object": "{t} = 'OBJECT'",
     "array": "{t} = 'ARRAY'",
@@ -39,10 +42,17 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value of a document stands: SQL of its JSON type (null where it is absent) and of its text."""
+    """Where a value of a document stands.
+
+    Attributes:
+        type: SQL of its JSON type, null where it is absent.
+        text: SQL of its text.
+        moment: SQL of its time, null where it is none, if somebody has computed that already.
+    """
 
     type: str
     text: str
+    moment: str | None = None
 
     def of(self, key: str) -> "Place":
         """A field inside; the document's text is searched first, since most objects lack most fields."""
@@ -93,7 +103,9 @@ class Contract:
             there = f"{place.type} is not null"
             for keyword, valid in _checks(schema, place):
                 rules.append((f"{there} and not ({valid})", _wording(field, schema, keyword, place)))
-        rest = {key: rule for key, rule in self.schema.items() if key in {"allOf", "anyOf", "not", "if", "then", "else"}}
+        rest = {
+            key: rule for key, rule in self.schema.items() if key in {"allOf", "anyOf", "not", "if", "then", "else"}
+        }
         for part in [*rest.pop("allOf", []), *([rest] if rest else [])]:
             text = part.get("x-reason", "a rule of the contract is broken")
             rules.append((f"not ({_valid(part, Place(literal('OBJECT'), 'null'), fields)})", literal(text)))
@@ -125,7 +137,9 @@ def read_contract(name: str, version: int | None = None, folder: Path = FOLDER) 
 def breaking_changes(old: Schema, new: Schema, path: tuple[str, ...] = ()) -> list[str]:
     """What a newer schema refuses or hides that the older took: fields gone, types fewer, fields newly required."""
     where = ".".join(path) or "the document"
-    found = [f"{where}.{name} is newly required" for name in sorted({*new.get("required", [])} - {*old.get("required", [])})]
+    found = [
+        f"{where}.{name} is newly required" for name in sorted({*new.get("required", [])} - {*old.get("required", [])})
+    ]
     for name, before in old.get("properties", {}).items():
         inside, after = (*path, name), new.get("properties", {}).get(name)
         if after is None:
@@ -179,17 +193,17 @@ def _checks(schema: Schema, place: Place) -> list[tuple[str, str]]:
     is_text = f"{t} <> 'VARCHAR'"
     is_number = f"not {_KINDS['number'].format(t=t)}"
     for keyword, sql in (
-        ("minLength", f"{is_text} or length({v}) >= {{}}"),
-        ("maxLength", f"{is_text} or length({v}) <= {{}}"),
-        ("minimum", f"{is_number} or cast({v} as double) >= {{}}"),
-        ("maximum", f"{is_number} or cast({v} as double) <= {{}}"),
+        ("minLength", f"{is_text} or strlen({v}) >= 4 * {{0}} or length({v}) >= {{0}}"),  # bytes cost nothing to count
+        ("maxLength", f"{is_text} or strlen({v}) <= {{0}} or length({v}) <= {{0}}"),
+        ("minimum", f"{is_number} or coalesce(try_cast({v} as double) >= {{}}, false)"),
+        ("maximum", f"{is_number} or coalesce(try_cast({v} as double) <= {{}}, false)"),
     ):
         if keyword in schema:
             found.append((keyword, sql.format(repr(schema[keyword]))))
     if "pattern" in schema:
         found.append(("pattern", f"{is_text} or regexp_matches({v}, {literal(schema['pattern'])})"))
     if schema.get("format") == "date-time":
-        found.append(("format", f"{is_text} or {is_moment(v)}"))
+        found.append(("format", f"{is_text} or {_is_moment(place)}"))
     if "properties" in schema or "required" in schema:
         inner = {name: place.of(name) for name in [*schema.get("properties", {}), *schema.get("required", [])]}
         found += _inside(schema, t, inner)
@@ -229,7 +243,9 @@ def _equals(value: object, place: Place) -> str:
         return f"({place.type} = 'BOOLEAN' and {place.text} = '{str(value).lower()}')"
     if isinstance(value, str):
         return f"({place.type} = 'VARCHAR' and {place.text} = {literal(value)})"
-    return f"({_KINDS['number'].format(t=place.type)} and cast({place.text} as double) = {value!r})"
+    return (
+        f"({_KINDS['number'].format(t=place.type)} and coalesce(try_cast({place.text} as double) = {value!r}, false))"
+    )
 
 
 def _wording(field: str, schema: Schema, keyword: str, place: Place) -> str:
@@ -254,6 +270,7 @@ def _wording(field: str, schema: Schema, keyword: str, place: Place) -> str:
     return literal(f"{field}.{inner[1]} breaks the contract" if len(inner) > 1 else f"{field} {told[keyword]}")
 
 
-def is_moment(text: str) -> str:
+def _is_moment(place: Place) -> str:
     """SQL that holds where text is a date, or a date and time, of the calendar."""
-    return f"(regexp_full_match({text}, {literal(MOMENT)}) and try_cast({text} as timestamp) is not null)"
+    moment = place.moment or f"try_cast({place.text} as timestamptz)"
+    return f"(regexp_full_match({place.text}, {literal(MOMENT)}) and {moment} is not null)"

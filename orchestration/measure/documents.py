@@ -16,7 +16,7 @@ from orchestration.measure.pseudonyms import pseudonym
 from orchestration.measure.reading import literal
 
 _FIRST = dt.datetime.fromisoformat("2000-01-01")
-_CLOCKS = ("occurred_at", "original_at", "sent_at")
+_CLOCKS = ("occurred_at", "original_at", "sent_at", "received_at")
 _PEOPLE = ("user_id", "anonymous_id")
 _TEXTS = ("experiment_id", "creative_id", "channel", "currency")
 _FREE = ("source", "event_name", "send_id")
@@ -50,12 +50,17 @@ def stage(
     """
     fields = list(contract.fields)
     parts = ", ".join(f"types[{n}] as t{n}, texts[{n}] as v{n}" for n in range(1, len(fields) + 1))
-    at = {name: Place(f"t{n}", f"v{n}") for n, name in enumerate(fields, 1)}
+    at = {
+        name: Place(f"t{n}", f"v{n}", f"{name}_read" if name in _CLOCKS else None) for n, name in enumerate(fields, 1)
+    }
     texts = ", ".join(f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE))
     free = ", ".join(f"{without_addresses(at[name].text)} as {name}" for name in _FREE)
-    clocks = ", ".join(f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}" for name in _CLOCKS)
-    received = f"coalesce({', '.join(at[name].text for name in ('received_at', 'occurred_at', 'sent_at', 'original_at'))})"
-    event_id, known = at["event_id"].text, " + ".join(f"cast({place.type} is not null as integer)" for place in at.values())
+    read = ", ".join(f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS)
+    clocks = ", ".join(f"{name}_read as {name}" for name in _CLOCKS if name != "received_at")
+    event_id, known = (
+        at["event_id"].text,
+        " + ".join(f"cast({place.type} is not null as integer)" for place in at.values()),
+    )
     unlisted = literal("{" + ", ".join(f'"{name}": null' for name in fields) + "}")
     connection.execute(
         f"""create or replace temp table staged as
@@ -65,16 +70,16 @@ def stage(
             from ({documents})
         ),
         parted as (select json, len(names) as fields, names, {parts} from parsed),
+        timed as (
+            select *, {read}, coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at
+            from parted
+        ),
         judged as (
             select *, case
                 when coalesce(fields, 0) = 0 then 'the row is not a JSON object'
                 when fields > {known} and len(list_distinct(names)) < fields then 'a field is given twice'
                 else {contract.reason(at)} end as broken
-            from parted
-        ),
-        timed as (
-            select *, case when broken is null then try_cast({received} as timestamptz) at time zone 'UTC' end as came_at
-            from judged
+            from timed
         )
         select
             case when {event_id} is null then {pseudonym("cast(json as varchar)")}
@@ -91,7 +96,7 @@ def stage(
                 when came_at < $first then 'received_at is before the year 2000'
                 when came_at > $last then 'received_at is more than a day in the future'
             end) as reason
-        from timed""",
+        from judged""",
         {"first": _FIRST, "last": now + dt.timedelta(days=1)},
     )
     _name_people(connection, is_opaque=is_opaque)

@@ -20,7 +20,16 @@ from orchestration.measure.mapping import EventsMapping, Mapping
 from orchestration.measure.privacy import Seal
 from orchestration.measure.pseudonyms import hold_key, pseudonym_key
 from orchestration.measure.reading import is_lines, place_of, unreadable
-from orchestration.measure.report import Early, ImportReport, Progress, Unfinished, earlier, import_id_of, record, require_rows
+from orchestration.measure.report import (
+    Early,
+    ImportReport,
+    Progress,
+    Unfinished,
+    earlier,
+    import_id_of,
+    record,
+    require_rows,
+)
 
 _LONGEST = 16_000_000  # bytes of one line
 _LOOK = 0.5  # seconds between two looks at how far the engine is
@@ -79,7 +88,9 @@ def take_documents(
                 return known
             with transaction(connection):
                 contract = read_contract("event")
-                stage_file(connection, path, contract, now, warehouse.folder, is_opaque=not mapping.pseudonymise, tell=tell)
+                stage_file(
+                    connection, path, contract, now, warehouse.folder, is_opaque=not mapping.pseudonymise, tell=tell
+                )
                 if known := _known(connection, digest, mapping, identity):
                     return known
                 if until is not None and _holds_later(connection, until):

@@ -19,6 +19,7 @@ from orchestration.measure.targets import Targets, as_text
 
 __all__ = ["Early", "ImportReport", "Progress", "take"]
 
+
 def take(
     warehouse: Warehouse,
     path: Path,

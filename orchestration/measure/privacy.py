@@ -35,7 +35,9 @@ def without_addresses(text: str) -> str:
 
 def opaque_id(text: str, *, is_opaque: bool) -> str:
     """SQL of a person's id as it may be stored: its pseudonym; an id that is opaque already stays, unless it is an address."""
-    return f"case when {looks_like_address(text)} then {pseudonym(text)} else {text} end" if is_opaque else pseudonym(text)
+    return (
+        f"case when {looks_like_address(text)} then {pseudonym(text)} else {text} end" if is_opaque else pseudonym(text)
+    )
 
 
 def hidden(document: str, field: str, contract: Contract) -> str:
@@ -48,18 +50,26 @@ def hidden(document: str, field: str, contract: Contract) -> str:
         field: The contract's field that it is, such as ``properties``.
     """
     paths = [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
-    found = document
-    for path in paths:
-        where = literal("$." + ".".join(f'"{key}"' for key in path))
-        patch = f"json_object({literal(path[-1])}, {pseudonym(f'json_extract_string({document}, {where})')})"
-        for key in reversed(path[:-1]):
-            patch = f"json_object({literal(key)}, {patch})"
-        there = f"json_extract_string({document}, {where}) is not null"
-        found = f"json_merge_patch({found}, case when {there} then {patch} else '{{}}' end)"
-    names = sorted({re.escape(f'"{path[-1]}"') for path in paths})
-    suspicion = literal("|".join(["@", "%40", *names]))
-    clean = without_addresses(f"cast({found} as varchar)")
+    listed = ", ".join(literal("$." + ".".join(f'"{key}"' for key in path)) for path in paths)
+    values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
+    first_keys = sorted({re.escape(f'"{path[0]}"') for path in paths})
+    suspicion = literal("|".join(["@", "%40", *first_keys]))
+    clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
     return f"cast(case when regexp_matches({document}, {suspicion}) then {clean} else {document} end as json)"
+
+
+def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:
+    """SQL of the object to merge in (RFC 7396): a null takes out what is absent or null anyway."""
+    fields = []
+    for key in dict.fromkeys(path[0] for path in values):
+        below = {path[1:]: value for path, value in values.items() if path[0] == key and len(path) > 1}
+        if below:
+            where = literal("$." + ".".join(f'"{part}"' for part in (*inside, key)))
+            is_there = f"json_type({document}, {where}) = 'OBJECT'"
+            fields.append(f"{literal(key)}, case when {is_there} then {_patch(document, below, (*inside, key))} end")
+        else:
+            fields.append(f"{literal(key)}, {values[(key,)]}")
+    return f"json_object({', '.join(fields)})"
 
 
 class Seal:

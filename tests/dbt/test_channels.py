@@ -1,6 +1,7 @@
 """What platforms report by day: newer readings replace whole days, past readings stay known, every level adds up to the account."""
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from orchestration.measure.aggregates import DailyRow, Window, replace_windows
 from tests.dbt.conftest import EVENT_MODELS, NewWarehouse
 
 FIRST = dt.date.fromisoformat("2026-01-01")
@@ -29,7 +31,7 @@ def random_readings(seed: int, count: int = 40) -> Readings:
         first = FIRST + int(rng.integers(0, 12)) * DAY
         last = first + int(rng.integers(0, 6)) * DAY
         at = dt.datetime.combine(FIRST + (13 + number) * DAY, dt.time())
-        reading = {"extraction_id": f"x{number}", "provider": "meta", "account_id": account, "level": level}
+        reading = {"provider": "meta", "account_id": account, "level": level}
         reading |= {"first_day": first, "last_day": last, "extracted_at": at}
         rows = [_row(rng, reading, day, *entity) for day in _days(first, last) for entity in _entities(rng, level)]
         found.append((reading, rows))
@@ -53,12 +55,16 @@ def _entities(rng: np.random.Generator, level: str) -> list[tuple[str | None, st
 
 
 def _row(
-    rng: np.random.Generator, reading: dict[str, Any], day: dt.date, campaign: str | None, ad_set: str | None, ad: str | None
+    rng: np.random.Generator,
+    reading: dict[str, Any],
+    day: dt.date,
+    campaign: str | None,
+    ad_set: str | None,
+    ad: str | None,
 ) -> dict[str, Any]:
     scale = 4 ** (3 - LEVELS.index(reading["level"]))
     shown = int(rng.integers(1, 900)) * scale
     return {
-        "extraction_id": reading["extraction_id"],
         "day": day,
         "campaign_id": campaign,
         "campaign_name": campaign,
@@ -96,8 +102,28 @@ def told(
 
 
 def _fill(warehouse: Warehouse, readings: Readings) -> None:
-    warehouse.append({"raw.channel_extractions": [reading for reading, _ in readings]})
-    warehouse.append({"raw.channel_daily": [row for _, rows in readings for row in rows]})
+    for reading, rows in readings:
+        windows = [
+            Window(
+                "meta", reading["account_id"], reading["level"], day, [_told(row) for row in rows if row["day"] == day]
+            )
+            for day in _days(reading["first_day"], reading["last_day"])
+        ]
+        assert replace_windows(warehouse, windows, reading["extracted_at"]) == len(windows)
+
+
+def _told(row: dict[str, Any]) -> DailyRow:
+    return DailyRow(
+        campaign_id=row["campaign_id"],
+        campaign_name=row["campaign_name"],
+        ad_set_id=row["ad_set_id"],
+        ad_id=row["ad_id"],
+        impressions=row["impressions"],
+        clicks=row["clicks"],
+        cost=Decimal(str(row["spend"])),
+        currency="EUR",
+        conversions_claimed=row["conversions"],
+    )
 
 
 def test_a_newer_reading_replaces_whole_days_and_the_past_stays_known(told: tuple[Readings, Warehouse]) -> None:
@@ -148,19 +174,14 @@ def test_a_day_that_may_still_be_restated_is_withheld(told: tuple[Readings, Ware
     assert (over.withheld_reason == "the parts exceed the whole").all()
 
 
-def test_a_reading_that_finds_nothing_withdraws(project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path) -> None:
+def test_a_reading_that_finds_nothing_withdraws(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
     warehouse = new_warehouse(tmp_path)
-    span = {"provider": "meta", "account_id": "a", "level": "account", "first_day": FIRST, "last_day": FIRST}
     first, second = (dt.datetime.fromisoformat(f"2026-02-0{day}") for day in (1, 2))
-    warehouse.append(
-        {
-            "raw.channel_extractions": [
-                {**span, "extraction_id": "1", "extracted_at": first},
-                {**span, "extraction_id": "2", "extracted_at": second},
-            ],
-            "raw.channel_daily": [{"extraction_id": "1", "day": FIRST, "spend": 5, "impressions": 10, "clicks": 1}],
-        }
-    )
+    row = DailyRow(cost=Decimal(5), impressions=10, clicks=1)
+    replace_windows(warehouse, [Window("meta", "a", "account", FIRST, [row])], first)
+    replace_windows(warehouse, [Window("meta", "a", "account", FIRST, [])], second)
     project.build(warehouse, select=["stg_channels__daily", "int_channels__daily"], command="run")
     assert warehouse.rows("select * from intermediate.int_channels__daily") == []
     [row] = warehouse.rows("select superseded_at from staging.stg_channels__daily")

@@ -147,7 +147,10 @@ def _outcome(metric: str, user: str, doings: Doings) -> float:
         return float(sum(name == "Invite Sent" for _, name, _ in inside))
     invites = [at for at, name, _ in doings[user] if name == "Invite Sent"]
     joined = [
-        at for friend, mine in doings.items() for at, name, _ in mine if name == "Signed Up" and _inviter(friend) == user
+        at
+        for friend, mine in doings.items()
+        for at, name, _ in mine
+        if name == "Signed Up" and _inviter(friend) == user
     ]
     return float(sum(any(sent <= at < sent + 14 * DAY for sent in invites) for at in joined))
 

@@ -113,9 +113,7 @@ def test_revenue_retention(built: Built) -> None:
 def test_attribution(built: Built) -> None:
     credits = built.reference.credits(30, 7.0, 0.4, 0.4)
     expected = credits.groupby(["week", "rule", "source"], as_index=False).credit.sum()
-    found = built.warehouse.read(
-        "select week, rule, source, sum(credit) as credit from marts.attribution group by all"
-    )
+    found = built.warehouse.read("select week, rule, source, sum(credit) as credit from marts.attribution group by all")
     assert set(expected.source) == {"meta", "google_ads", "google", "email", "unattributed"}
     assert_equal(found, expected, ["week", "rule", "source"])
 

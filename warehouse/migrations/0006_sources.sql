@@ -21,23 +21,25 @@ create table raw.quarantine_replays (
     replayed_at timestamp not null
 );
 
--- One row per re-read of one account's day by a provider's report: the window that its rows replace, also when it is empty.
+-- One row per re-read of one account's day at one level by a provider's report: the window that its rows replace, also when it is empty.
 create table raw.channel_windows (
     window_id varchar not null,
     provider varchar not null,
     account_id varchar not null,
+    level varchar not null,           -- account, campaign, ad_set, ad: platforms report each by itself
     day date not null,
     rows_read bigint not null,
     extracted_at timestamp not null
 );
 
--- One row per version of a provider's aggregate at full grain. A window's newest extraction replaces all of that account's day.
+-- One row per version of a provider's aggregate at full grain. A window's newest extraction replaces all of that account's day and level.
 create table raw.channel_daily (
     provider varchar not null,
     account_id varchar not null,
     level varchar not null,           -- account, campaign, ad_set, ad
     campaign_id varchar,
-    ad_set_id varchar,
+    campaign_name varchar,            -- as it was when read: names change, ids do not
+    ad_set_id varchar,                -- the campaign's id for a provider without ad sets
     ad_id varchar,
     breakdown varchar not null,       -- JSON text of every breakdown of the row, '' where there is none
     day date not null,                -- in the account's time zone
