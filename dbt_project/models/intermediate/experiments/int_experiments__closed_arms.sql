@@ -75,7 +75,8 @@ measured as (
         {{ log_rate_variance('totals.n', 'totals.sum_y', 'totals.sum_y2', 'kinds.is_binary') }} as sampling_variance,
         arms.text_id,
         arms.is_randomised,
-        arms.tags_by_design
+        arms.tags_by_design,
+        arms.is_resent
     from totals
     inner join kinds on totals.comparison_key = kinds.comparison_key
     inner join comparisons on totals.comparison_key = comparisons.comparison_key
@@ -108,6 +109,7 @@ select
     readable.sampling_variance,
     {{ key_of(['readable.text_id']) }} as text_key,
     readable.is_randomised,
-    readable.tags_by_design
+    readable.tags_by_design,
+    readable.is_resent
 from readable
 inner join comparable on readable.comparison_key = comparable.comparison_key
