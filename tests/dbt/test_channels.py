@@ -53,7 +53,12 @@ def _entities(rng: np.random.Generator, level: str) -> list[tuple[str | None, st
 
 
 def _row(
-    rng: np.random.Generator, reading: dict[str, Any], day: dt.date, campaign: str | None, ad_set: str | None, ad: str | None
+    rng: np.random.Generator,
+    reading: dict[str, Any],
+    day: dt.date,
+    campaign: str | None,
+    ad_set: str | None,
+    ad: str | None,
 ) -> dict[str, Any]:
     scale = 4 ** (3 - LEVELS.index(reading["level"]))
     shown = int(rng.integers(1, 900)) * scale
@@ -143,12 +148,16 @@ def test_a_day_that_may_still_be_restated_is_withheld(told: tuple[Readings, Ware
     found = warehouse.read("select * from marts.channel_performance")
     assert (found[~found.is_mature].rate.isna()).all()
     shown = found[found.withheld_reason.isna()]
-    assert len(shown) and (shown.impressions >= 1000).all() and (shown.spend >= -1e-6).all()
+    assert len(shown)
+    assert (shown.impressions >= 1000).all()
+    assert (shown.spend >= -1e-6).all()
     over = found[found.spend < -1e-6]
     assert (over.withheld_reason == "the parts exceed the whole").all()
 
 
-def test_a_reading_that_finds_nothing_withdraws(project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path) -> None:
+def test_a_reading_that_finds_nothing_withdraws(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
     warehouse = new_warehouse(tmp_path)
     span = {"provider": "meta", "account_id": "a", "level": "account", "first_day": FIRST, "last_day": FIRST}
     first, second = (dt.datetime.fromisoformat(f"2026-02-0{day}") for day in (1, 2))
