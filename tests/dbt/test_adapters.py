@@ -76,7 +76,8 @@ POSTHOG = """
     create schema posthog;
     create table posthog.events as select * from (values
         ('0190-1', '$pageview', 'd1', 'p-old',
-            '{"$utm_source": "google", "utm_medium": "cpc", "$raw_user_agent": "curl/8"}', timestamptz '2026-01-05 10:00:00+00', timestamptz '2026-01-05 10:00:02+00'),
+            '{"$utm_source": "google", "utm_medium": "cpc", "$raw_user_agent": "curl/8"}',
+            timestamptz '2026-01-05 10:00:00+00', timestamptz '2026-01-05 10:00:02+00'),
         ('0190-2', 'order_done', 'd1', 'p-old', '{"revenue": "19.99", "currency": "EUR", "experiment_id": "e1", "quote": "it''s"}',
             timestamptz '2026-01-05 10:01:00+00', timestamptz '2026-01-05 10:01:02+00'),
         ('0190-3', '$identify', 'd2', 'p-2', '{"$set": {"segment": "new", "consent": true}}',
@@ -112,8 +113,9 @@ SNOWPLOW = """
     create schema atomic;
     create table atomic.events (
         event_id varchar, event_name varchar, user_id varchar, domain_userid varchar, derived_tstamp timestamp,
-        dvce_created_tstamp timestamp, dvce_sent_tstamp timestamp, collector_tstamp timestamp, load_tstamp timestamp, contexts varchar, unstruct_event varchar,
-        tr_orderid varchar, tr_total double, tr_currency varchar, se_category varchar, se_action varchar, se_label varchar, se_value double,
+        dvce_created_tstamp timestamp, dvce_sent_tstamp timestamp, collector_tstamp timestamp, load_tstamp timestamp,
+        contexts varchar, unstruct_event varchar, tr_orderid varchar, tr_total double, tr_currency varchar,
+        se_category varchar, se_action varchar, se_label varchar, se_value double,
         page_url varchar, mkt_source varchar, mkt_medium varchar, mkt_campaign varchar, useragent varchar
     );
     insert into atomic.events by name
@@ -133,7 +135,8 @@ AMPLITUDE = """
     create schema amplitude;
     create table amplitude.events as select * from (values
         ('am1', 'signup', 'u1', 'dev', 42, timestamp '2026-01-05 10:00:00', timestamp '2026-01-05 13:00:00',
-            timestamp '2026-01-05 13:00:01', timestamp '2026-01-05 10:00:02', timestamp '2026-01-05 10:00:03', '{"utm_source": "ig"}', '{"segment": "new"}'),
+            timestamp '2026-01-05 13:00:01', timestamp '2026-01-05 10:00:02', timestamp '2026-01-05 10:00:03',
+            '{"utm_source": "ig"}', '{"segment": "new"}'),
         ('am2', 'revenue_amount', null, null, 42, timestamp '2026-01-05 10:00:00', null, null, timestamp '2026-01-05 10:00:02',
             timestamp '2026-01-05 10:00:03', '{"$revenue": 7.5, "$currency": "EUR"}', '{}')
     ) as t (uuid, event_type, user_id, device_id, amplitude_id, event_time, client_event_time, client_upload_time, server_received_time,
