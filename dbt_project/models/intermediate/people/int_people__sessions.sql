@@ -43,7 +43,8 @@ gapped as (
         activity.*,
         case
             when
-                {{ seconds_between('lag(activity.occurred_at) over day_so_far', 'activity.occurred_at') }} <= terms.gap_seconds
+                {{ seconds_between('lag(activity.occurred_at) over day_so_far', 'activity.occurred_at') }}
+                <= terms.gap_seconds
                 then 0
             else 1
         end as starts_part
