@@ -14,7 +14,9 @@ from orchestration.errors import Refusal
 def bench(
     events: Annotated[float, typer.Option(min=10_000, max=1e9, help="Events of the history, such as 20e6.")] = 2e6,
     days: Annotated[int, typer.Option(min=40, max=1000, help="Days they are spread over.")] = 180,
-    folder: Annotated[Path | None, typer.Option(help="Where events and warehouses are written, and removed again.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where events and warehouses are written, and removed again.")
+    ] = None,
     picture: Annotated[Path, typer.Option(help="PNG with the seconds of each part.")] = Path("growth_bench.png"),
     as_json: JsonOption = False,
 ) -> None:

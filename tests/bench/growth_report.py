@@ -24,7 +24,13 @@ def promises(measured: Measured) -> Table:
         found = float(getattr(measured.ratios, name))
         holds = found >= bar if is_least else found <= bar
         sign = "at least" if is_least else "at most"
-        table.add_row(words, f"{sign} {bar:g}", "" if reach is None else f"{reach:g}", f"{found:.3g}", "holds" if holds else "MISSED")
+        table.add_row(
+            words,
+            f"{sign} {bar:g}",
+            "" if reach is None else f"{reach:g}",
+            f"{found:.3g}",
+            "holds" if holds else "MISSED",
+        )
     return table
 
 
