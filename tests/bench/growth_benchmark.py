@@ -119,7 +119,7 @@ def _new_day_after(folder: Path, events: int, days: int, say: Say) -> Figures:
 
 def _step(step: str, folder: Path, path: Path | None = None, at: str = "") -> Figures:
     command = [sys.executable, "-m", "tests.bench.growth_build", step, str(folder), str(path or ""), at]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise Refusal(f"bench {step}", last[:500], "Mend what it names, or try with fewer events.")
