@@ -29,10 +29,10 @@ def arrived(warehouse: Warehouse, folder: Path, source: str, days: dict[int, int
 @pytest.mark.parametrize(
     ("days", "stale", "thin"),
     [
-        ({ago: 20 for ago in range(10)}, False, False),
-        ({ago: 20 for ago in range(5, 15)}, True, False),  # daily, silent for five days
-        ({ago: 20 for ago in range(0, 28, 7)}, False, False),  # weekly: too few days for a usual volume
-        ({0: 2} | {ago: 20 for ago in range(1, 10)}, False, True),
+        (dict.fromkeys(range(10), 20), False, False),
+        (dict.fromkeys(range(5, 15), 20), True, False),  # daily, silent for five days
+        (dict.fromkeys(range(0, 28, 7), 20), False, False),  # weekly: too few days for a usual volume
+        ({0: 2} | dict.fromkeys(range(1, 10), 20), False, True),
         ({0: 1}, False, False),  # nobody knows its rhythm
     ],
 )
