@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import evidence, turning
+from orchestration.commands import building, evidence, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -21,6 +21,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.run,
     turning.approve,
     turning.reject,
+    building.build,
     evidence.import_,
     evidence.backtest,
     evidence.replay,

@@ -32,7 +32,9 @@ class Published:
         names = {"LOOP_TARGET": "published", "LOOP_PUBLISHED": str(self.file), "DBT_TARGET_PATH": str(self.target)}
         environment = {**os.environ, **names, "DBT_LOG_PATH": str(tmp_path), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         command = [str(MF), "query", *arguments, "--csv", str(answer)]
-        run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+        run = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180, check=False
+        )
         assert run.returncode == 0, run.stdout + run.stderr
         with answer.open(encoding="utf-8", newline="") as file:
             return [
@@ -57,7 +59,9 @@ def published(project: DbtProject, new_warehouse: NewWarehouse, tmp_path_factory
     return Published(publish(warehouse).folder / "loop.duckdb", project.target)
 
 
-def test_retention_by_cohort_is_the_marts_and_over_cohorts_a_ratio_of_sums(published: Published, tmp_path: Path) -> None:
+def test_retention_by_cohort_is_the_marts_and_over_cohorts_a_ratio_of_sums(
+    published: Published, tmp_path: Path
+) -> None:
     cells = published.rows(
         "select cohort_week::varchar, retained, n from marts.retention_daily"
         " where day_number = 7 and cohort <> 'all' and is_mature"

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype
@@ -16,7 +15,9 @@ TOLERANCE = 1e-9
 def keys_of_marts(manifest: Path) -> dict[str, list[str]]:
     """Mart -> the columns that its key test (``unique_combination`` or ``unique``) names."""
     nodes: Mapping[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
-    marts = {name: node["name"] for name, node in nodes.items() if name.startswith("model.") and node["schema"] == "marts"}
+    marts = {
+        name: node["name"] for name, node in nodes.items() if name.startswith("model.") and node["schema"] == "marts"
+    }
     keys: dict[str, list[str]] = {}
     for node in nodes.values():
         test, mart = node.get("test_metadata"), marts.get(node.get("attached_node") or "")
@@ -28,15 +29,6 @@ def keys_of_marts(manifest: Path) -> dict[str, list[str]]:
             keys.setdefault(mart, [])
     assert set(keys) == set(marts.values()), f"no key test names the grain of {set(marts.values()) - set(keys)}"
     return keys
-
-
-def rows_of(connection: duckdb.DuckDBPyConnection, relation: str) -> pd.DataFrame:
-    """The rows of a mart without the 64-bit digests, which no two engines share."""
-    digests = connection.execute(
-        "select column_name from (describe select * from marts.tag_evidence) where column_type = 'UBIGINT'"
-    )
-    del digests
-    return connection.execute(f"select * from {relation}").df()
 
 
 def difference(left: pd.DataFrame, right: pd.DataFrame, key: list[str]) -> str | None:
@@ -53,7 +45,9 @@ def difference(left: pd.DataFrame, right: pd.DataFrame, key: list[str]) -> str |
             gap = np.abs(a - b) / np.maximum(1, np.abs(a))
             bad = ~((gap <= TOLERANCE) | (np.isnan(a) & np.isnan(b)) | (a == b))
         else:
-            bad = ~((one[column] == other[column]) | (one[column].isna() & other[column].isna())).fillna(False).to_numpy(dtype=bool)
+            bad = ~((one[column] == other[column]) | (one[column].isna() & other[column].isna())).fillna(
+                False
+            ).to_numpy(dtype=bool)
         if bad.any():
             place = int(np.flatnonzero(bad)[0])
             where = {name: one[name][place] for name in order}
