@@ -19,7 +19,7 @@ from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal, WarehouseLocked
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 GIVEN = ("raw", "ledger")  # schemas whose one writer is Python
 CONFIGURATION = "loopwright"  # the folder that says a configuration is ours
@@ -108,11 +108,7 @@ class SparkEngine:
                 rows[f"{schema}.{table}"] = self._export(connection, schema, table)
         for schema in schemas:
             session.sql(f"create schema if not exists {schema}")
-        known = {
-            f"{schema}.{row.tableName}"
-            for schema in schemas
-            for row in session.sql(f"show tables in {schema}").collect()
-        }
+        known = {f"{schema}.{row.tableName}" for schema in schemas for row in _registered(session, schema)}
         for (schema, table), name in zip(tables, rows, strict=True):
             folder = self.folder / schema / table
             if name in known and session.table(name).columns == _parquet_columns(folder):
@@ -160,7 +156,7 @@ class SparkEngine:
         with self._warehouse.connect() as connection, transaction(connection):
             for schema in (schema for schema in schemas if schema in known):
                 connection.execute(f"create schema if not exists {schema}")
-                for row in session.sql(f"show tables in {schema}").collect():
+                for row in _registered(session, schema):
                     name = f"{schema}.{row.tableName}"
                     _replace(connection, name, session.table(name))
                     rows[name] = int(_fetch(connection, f"select count(*) from {name}")[0])
@@ -174,6 +170,11 @@ def missing() -> str | None:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         return "Java 17 is not installed"
     return None
+
+
+def _registered(session: "SparkSession", schema: str) -> "list[Row]":
+    """Tables of a schema; ``show tables`` names the session's temporary views too, which belong to none."""
+    return [row for row in session.sql(f"show tables in {schema}").collect() if not row.isTemporary]
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
