@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 
 from orchestration.commands import bench, evidence, intake, serving, turning
+from orchestration.commands import building, evidence, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -21,6 +22,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.run,
     turning.approve,
     turning.reject,
+    building.build,
     evidence.import_,
     intake.consume,
     evidence.backtest,
