@@ -19,6 +19,7 @@ from orchestration.measure.predicates import (
     may_be_null,
     surely,
     types_of,
+    valid,
     wording,
 )
 from orchestration.measure.reading import literal
