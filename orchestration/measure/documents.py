@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.measure.contracts import Contract, Place
+from orchestration.measure.contracts import Contract
 from orchestration.measure.duplicates import mark_duplicates
+from orchestration.measure.predicates import Place
 from orchestration.measure.privacy import hidden, looks_like_address, opaque_id, without_addresses
 from orchestration.measure.pseudonyms import pseudonym
 from orchestration.measure.reading import literal

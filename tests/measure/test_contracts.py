@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import Refusal
-from orchestration.measure.contracts import FOLDER, MOMENT, Contract, Place, breaking_changes, read_contract
+from orchestration.measure.contracts import FOLDER, Contract, breaking_changes, read_contract
+from orchestration.measure.predicates import MOMENT, Place
 
 EVENT = read_contract("event")
 CHECKER = jsonschema.FormatChecker(formats=())
