@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import evidence, turning
+from orchestration.commands import evidence, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -26,6 +26,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evidence.replay,
     evidence.aa,
     evidence.plan,
+    serving.serve,
     turning.doctor,
     turning.dev,
     turning.manifest,
