@@ -1,0 +1,88 @@
+"""The played channels on loopback: one address, one path per provider, and a door for whoever directs the play."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from orchestration.sandbox.channels import (
+    bluesky,
+    google_ads,
+    klaviyo,
+    language_model,
+    linkedin,
+    mail,
+    mailchimp,
+    mastodon,
+    meta,
+    receivers,
+    tiktok,
+)
+from orchestration.sandbox.channels.answering import Asked, route, told
+from orchestration.sandbox.channels.world import KEYS, PLATFORMS, ChannelWorld
+
+PROVIDERS = (meta, google_ads, linkedin, tiktok, klaviyo, mailchimp, bluesky, mastodon, mail, receivers, language_model)
+
+
+def channels_app(world: ChannelWorld) -> Starlette:
+    """The server's application."""
+    routes: list[Route] = [made for provider in PROVIDERS for made in provider.routes(world)]
+    return Starlette(routes=[*routes, route(world, "_play", "", _direct, "POST")])
+
+
+def _direct(asked: Asked) -> Response:
+    """Takes {"provider", "faults"} to be played next, or {"now"} to move the platforms' clock."""
+    wanted = asked.json or {}
+    if "now" in wanted:
+        asked.world.now = dt.datetime.fromisoformat(wanted["now"])
+    if "provider" in wanted:
+        asked.world.play(wanted["provider"], *wanted["faults"])
+    return told({"now": asked.world.now.isoformat()})
+
+
+@contextmanager
+def played_channels(world: ChannelWorld) -> Iterator[str]:
+    """Serves a world on a free port of loopback; yields the address."""
+    server = uvicorn.Server(
+        uvicorn.Config(channels_app(world), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        if not thread.is_alive():
+            raise OSError("the server of the played channels did not start")
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def variables(world: ChannelWorld, address: str) -> dict[str, str]:
+    """The environment in which ``loop pull`` asks the played channels."""
+    found = {f"LOOP_{name}_URL": f"{address}/{name.lower()}" for name in (
+        "META", "GOOGLE_ADS", "LINKEDIN", "TIKTOK", "KLAVIYO", "MAILCHIMP", "BLUESKY", "MASTODON",
+    )}  # fmt: skip
+    for platform in PLATFORMS:
+        accounts = [account for told_platform, account in world.ads if told_platform == platform]
+        found |= {
+            f"LOOP_{platform.upper()}_TOKEN": KEYS[platform],
+            f"LOOP_{platform.upper()}_ACCOUNTS": " ".join(accounts),
+        }
+    return found | {
+        "LOOP_GOOGLE_ADS_DEVELOPER_TOKEN": "developer",
+        "LOOP_KLAVIYO_KEY": KEYS["klaviyo"],
+        "LOOP_KLAVIYO_CONVERSION_METRIC": "MPlacedOrder",
+        "LOOP_KLAVIYO_ACCOUNTS": "main",
+        "LOOP_MAILCHIMP_KEY": KEYS["mailchimp"],
+        "LOOP_MAILCHIMP_ACCOUNTS": "main",
+        "LOOP_BLUESKY_ACCOUNTS": "did:plc:acme",
+        "LOOP_MASTODON_ACCOUNTS": "7",
+    }
