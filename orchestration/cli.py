@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 
 from orchestration.commands import evidence, serving, turning
+from orchestration.commands import evidence, intake, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -22,6 +23,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.approve,
     turning.reject,
     evidence.import_,
+    intake.consume,
     evidence.backtest,
     evidence.replay,
     evidence.aa,
@@ -33,6 +35,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(intake.quarantine, name="quarantine")
 
 
 def main() -> None:

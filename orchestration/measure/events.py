@@ -4,7 +4,10 @@ import datetime as dt
 
 import duckdb
 
+from orchestration.measure.contracts import read_contract
+from orchestration.measure.duplicates import mark_duplicates
 from orchestration.measure.mapping import Constant, EventsMapping
+from orchestration.measure.privacy import hidden, opaque_id, without_addresses
 from orchestration.measure.reading import identifier, literal
 from orchestration.measure.targets import Targets
 
@@ -70,19 +73,25 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, targets
     )
 
 
-def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import_id: str, now: dt.datetime) -> None:
-    """Appends what ``checked`` accepts, known to the warehouse from ``now``."""
-    connection.execute(
-        """insert into raw.events by name
-        select
-            event_id, source, type, event_name, user_id, anonymous_id, occurred_at, original_at, sent_at, received_at,
-            $now as ingested_at, experiment_id, creative_id, send_id, channel, is_machine, value, currency,
-            cast(properties as json) as properties, cast(context as json) as context,
-            coalesce(version_read, 1) as schema_version, $import_id as import_id
-        from checked
-        where reason is null
-        order by __row""",
-        {"import_id": import_id, "now": now},
+def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import_id: str, now: dt.datetime) -> int:
+    """Appends what ``checked`` accepts and the warehouse has not, known to it from ``now``; returns how many there are."""
+    mark_duplicates(connection, "checked")
+    contract = read_contract("event")
+    people = ", ".join(f"{opaque_id(name, is_opaque=True)} as {name}" for name in ("user_id", "anonymous_id"))
+    free = ", ".join(f"{without_addresses(name)} as {name}" for name in ("source", "event_name", "send_id"))
+    documents = ", ".join(f"{hidden(name, name, contract)} as {name}" for name in ("properties", "context"))
+    return int(
+        connection.execute(
+            f"""insert into raw.events by name
+            select
+                {opaque_id("event_id", is_opaque=True)} as event_id, type, {people}, {free}, {documents},
+                occurred_at, original_at, sent_at, received_at, $now as ingested_at, experiment_id, creative_id, channel,
+                is_machine, value, currency, coalesce(version_read, 1) as schema_version, $import_id as import_id
+            from checked
+            where reason is null and rowid not in (select duplicate from duplicates)
+            order by __row""",
+            {"import_id": import_id, "now": now},
+        ).fetchall()[0][0]
     )
 
 

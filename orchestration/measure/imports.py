@@ -3,11 +3,17 @@
 import datetime as dt
 from pathlib import Path
 
+import yaml
+
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
-from orchestration.measure.intake import Early, ImportReport, Progress, take
+from orchestration.errors import Refusal
+from orchestration.measure.intake import take
+from orchestration.measure.lines import ends_whole
 from orchestration.measure.mapping import Mapping
+from orchestration.measure.policy import policy_value
 from orchestration.measure.reading import is_readable
+from orchestration.measure.report import Early, ImportReport, Progress, Unfinished
 
 __all__ = ["ImportReport", "import_file", "intake_drop"]
 
@@ -32,32 +38,63 @@ def import_file(
 
 
 def intake_drop(
-    warehouse: Warehouse, folder: Path, clock: Clock, until: dt.datetime | None = None
+    warehouse: Warehouse,
+    folder: Path,
+    clock: Clock,
+    until: dt.datetime | None = None,
+    progress: Progress | None = None,
 ) -> list[ImportReport]:
     """Takes every file of a drop folder into ``raw.events``, in the order of the names.
 
-    The files have the columns of ``raw.events`` (what intake adds excepted) and ids that are opaque already. A file is
-    known by its name and content; bad rows are quarantined, and a file may hold no good ones. Names that begin with
-    a dot and other formats are left alone: somebody may still be writing.
+    The files have the columns of ``raw.events`` (what intake adds excepted). Ids of people become pseudonyms, unless a file
+    ``.drop.yaml`` in the folder says ``ids: opaque``. A file is known by its name and content; bad rows are quarantined, and a
+    file may hold no good ones. Names that begin with a dot, other formats and files somebody is still writing are left alone.
 
     Args:
         until: Leave files that hold rows received at or after this instant for a later call.
+        progress: Told in one line what is being done.
 
     Returns:
         A report for each file, those taken before included; none for those left for later.
 
     Raises:
-        Refusal: if a file cannot be read or lacks columns; the files before it stay taken.
+        Refusal: if a file cannot be read or lacks columns, after all the others were taken.
     """
-    mapping = Mapping.named("events")
-    reports = []
+    mapping = _drop_mapping(folder)
+    reports: list[ImportReport] = []
+    refusals: list[Refusal] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or not path.is_file() or not is_readable(path):
+        if path.name.startswith(".") or not path.is_file() or not is_readable(path) or _is_growing(path, clock):
             continue
         try:
             reports.append(
-                take(warehouse, path, mapping, clock, None, identity=path.name, may_be_empty=True, until=until)
+                take(warehouse, path, mapping, clock, progress, identity=path.name, may_be_empty=True, until=until)
             )
-        except Early:
+        except (Early, Unfinished):
             continue
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if refusals:
+        first, others = refusals[0], len(refusals) - 1
+        raise Refusal(
+            first.subject, first.reason, first.remedy + (f" {others} more files are refused." if others else "")
+        )
     return reports
+
+
+def _drop_mapping(folder: Path) -> Mapping:
+    options = folder / ".drop.yaml"
+    said = yaml.safe_load(options.read_text(encoding="utf-8")) if options.exists() else {}
+    if not isinstance(said, dict) or set(said) - {"ids"} or said.get("ids", "people") not in {"people", "opaque"}:
+        raise Refusal(
+            str(options), "says what is not understood", "Write `ids: opaque` or `ids: people`, or remove it."
+        )
+    return Mapping.of({"kind": "events", "pseudonymise": said.get("ids") != "opaque"})
+
+
+def _is_growing(path: Path, clock: Clock) -> bool:
+    """Whether a file lacks its last line end and was touched just now: a writer is in the middle of a line."""
+    if path.suffix.lower() not in {".ndjson", ".jsonl", ".csv"} or ends_whole(path):
+        return False
+    age = abs(clock.now().replace(tzinfo=dt.UTC).timestamp() - path.stat().st_mtime)
+    return age < policy_value("intake_quiet_seconds")

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -12,38 +10,14 @@ from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
 from orchestration.measure import events, results, units
+from orchestration.measure.filedrop import holds_documents, take_documents
 from orchestration.measure.mapping import EventsMapping, Mapping, ResultsMapping, UnitsMapping
 from orchestration.measure.pseudonyms import hold_key, pseudonym, pseudonym_key
 from orchestration.measure.reading import Opened, identifier, literal, load, open_file, unreadable
+from orchestration.measure.report import Early, ImportReport, Progress, earlier, import_id_of, record, require_rows
 from orchestration.measure.targets import Targets, as_text
 
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of a file.
-
-    Attributes:
-        import_id: Digest of the file's bytes and its mapping.
-        kind: results, units or events.
-        subject: The file's name.
-        reasons: Reason -> rows quarantined for it, most frequent first.
-        already_imported: The file was taken in before; the counts are those of then.
-    """
-
-    import_id: str
-    kind: str
-    subject: str
-    rows_read: int
-    rows_accepted: int
-    rows_quarantined: int
-    reasons: dict[str, int]
-    already_imported: bool
-
-
-class Early(Exception):  # a turn of events, not an error
-    """The file holds rows received at or after the instant up to which it was to be taken; nothing was stored."""
+__all__ = ["Early", "ImportReport", "Progress", "take"]
 
 
 def take(
@@ -73,10 +47,14 @@ def take(
         Early: if the file holds rows of ``until`` or after.
     """
     tell = progress or (lambda line: None)
+    if holds_documents(path, mapping):
+        return take_documents(
+            warehouse, path, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
+        )
     import_id = _digest(path, mapping, identity)
     warehouse.migrate()
     with warehouse.connect() as connection:
-        if known := _earlier(connection, import_id, mapping.kind):
+        if known := earlier(connection, import_id, mapping.kind):
             tell(f"{path.name}: taken in before, nothing to do")
             return known
         with transaction(connection):
@@ -96,18 +74,7 @@ def _digest(path: Path, mapping: Mapping, identity: str) -> str:
         raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
     if path.stat().st_size == 0:
         raise Refusal(path.name, "is empty", "Give a file with rows.")
-    return hashlib.sha256("\n".join([content, mapping.model_dump_json(), identity]).encode()).hexdigest()
-
-
-def _earlier(connection: duckdb.DuckDBPyConnection, import_id: str, kind: str) -> ImportReport | None:
-    found = connection.execute(
-        "select subject, rows_read, rows_accepted, rows_quarantined from raw.imports where import_id = ?", [import_id]
-    ).fetchone()
-    if found is None:
-        return None
-    subject, read, accepted, quarantined = found
-    reasons = _reasons(connection, import_id)
-    return ImportReport(import_id, kind, subject, read, accepted, quarantined, reasons, already_imported=True)
+    return import_id_of(content, mapping, identity)
 
 
 def _read(
@@ -123,7 +90,7 @@ def _read(
     opened = open_file(connection, path)
     named = Targets(mapping, opened.columns, path.name)
     hidden = named.columns_of(*mapping.people) if mapping.pseudonymise else []
-    if hidden:
+    if hidden or mapping.kind == "events":
         hold_key(connection, pseudonym_key(folder))
     replaced = {name: pseudonym(as_text(identifier(name), opened.columns[name])) for name in hidden}
     try:
@@ -176,39 +143,25 @@ def _store(
 ) -> ImportReport:
     quarantined = _count(connection, "set_aside")
     read = _count(connection, "source_rows") + _count(connection, "unreadable")
-    if not may_be_empty and read == 0:
-        raise Refusal(path.name, "holds no rows", "Give a file with rows.")
-    if not may_be_empty and read == quarantined:
-        first = connection.execute("select __row, reason from set_aside order by __row limit 1").fetchall()[0]
-        reason = f"none of its {read} rows can be accepted (row {first[0]}: {first[1]})"
-        raise Refusal(path.name, reason, "Mend the file, or map its columns otherwise.")
+    if not may_be_empty:
+        first = "select __row, reason from set_aside order by __row limit 1"
+        require_rows(path.name, read, quarantined, lambda: connection.execute(first).fetchall()[0])
     stamps = {"import_id": import_id, "now": now}
     connection.execute(
         """insert into raw.quarantine
         select $import_id, __row, reason, payload, $now from set_aside order by __row""",
         stamps,
     )
+    accepted = read - quarantined
     match mapping:
         case ResultsMapping():
             results.append(connection, mapping, import_id, now)
         case UnitsMapping():
             units.append(connection, mapping, import_id, now)
         case EventsMapping():
-            events.append(connection, mapping, import_id, now)
-    into = "events" if mapping.kind == "events" else "results"
-    connection.execute(
-        "insert into raw.imports values (?, ?, ?, ?, ?, ?, ?)",
-        [import_id, into, path.name, read, read - quarantined, quarantined, now],
-    )
-    reasons = _reasons(connection, import_id)
-    return ImportReport(
-        import_id, mapping.kind, path.name, read, read - quarantined, quarantined, reasons, already_imported=False
-    )
-
-
-def _reasons(connection: duckdb.DuckDBPyConnection, import_id: str) -> dict[str, int]:
-    query = "select reason, count(*) from raw.quarantine where import_id = ? group by 1 order by 2 desc, 1"
-    return dict(connection.execute(query, [import_id]).fetchall())
+            accepted = events.append(connection, mapping, import_id, now)
+    counts = {"read": read, "accepted": accepted, "quarantined": quarantined}
+    return record(connection, import_id, mapping.kind, path.name, now, **counts)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -185,12 +185,14 @@ class EventsMapping(Mapping):
     """Rows that are events, in the columns of ``raw.events``.
 
     Attributes:
+        pseudonymise: As for every mapping, and on unless it is switched off: ids that are opaque already stay then.
         properties: Columns to keep as a JSON object, or one column that is JSON already.
         aliases: The file's event names -> canonical ones; a name that is not listed stays.
     """
 
     people: ClassVar[tuple[str, ...]] = ("user_id", "anonymous_id")
     kind: Literal["events"]
+    pseudonymise: bool = True
     event_id: Source | None = None
     source: Source | None = None
     type: Source | None = None

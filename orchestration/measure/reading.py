@@ -19,7 +19,7 @@ _JSON = {".ndjson", ".jsonl", ".json"}
 _DELIMITERS = ",;\t|"
 _LONGEST = 16_000_000  # bytes of one line
 _LINES = f"""header = false, auto_detect = false, columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '',
-    escape = '', max_line_size = {_LONGEST}"""
+    escape = '', max_line_size = {_LONGEST}, strict_mode = false"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,18 @@ class Opened:
 def is_readable(path: Path) -> bool:
     """Whether a file's name says it is one of the formats."""
     return _format(path) is not None
+
+
+def is_lines(path: Path) -> bool:
+    """Whether a file holds JSON, one document a line (an array spans them)."""
+    if _format(path) != "json":
+        return False
+    try:
+        opener = gzip.open if path.suffix.lower() == ".gz" else open
+        with opener(path, "rb") as stream:
+            return not stream.read(10_000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    except (OSError, EOFError):
+        return path.suffix.lower() != ".json"
 
 
 def open_file(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
@@ -105,12 +117,13 @@ def _format(path: Path) -> str | None:
     return "csv" if last == [".csv"] else "json" if last and last[0] in _JSON else None
 
 
-def _place(path: Path) -> str:
+def place_of(path: Path) -> str:
+    """A file's name as SQL text that the readers do not take for a pattern."""
     return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))  # the readers take a name for a pattern
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
-    reader = f"read_parquet({_place(path)}, hive_partitioning = false)"
+    reader = f"read_parquet({place_of(path)}, hive_partitioning = false)"
     described = connection.execute(f"describe select * from {reader}").fetchall()
     return Opened({row[0]: row[1] for row in described}, f"select row_number() over () as __row, * from {reader}")
 
@@ -128,7 +141,7 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
     if twice := next((name for name in named if [n.lower() for n in named].count(name.lower()) > 1), None):
         raise Refusal(path.name, f"has two columns named {twice!r}", "Give every column its own name.")
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in named)
-    reader = f"""read_csv({_place(path)}, header = true, auto_detect = false, columns = {{{columns}}},
+    reader = f"""read_csv({place_of(path)}, header = true, auto_detect = false, columns = {{{columns}}},
         delim = {literal(delimiter)}, quote = '"', escape = '"', max_line_size = {_LONGEST}, store_rejects = true,
         hive_partitioning = false)"""
     connection.execute("drop table if exists reject_errors")
@@ -159,10 +172,10 @@ def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
     with opener(path, "rt", encoding="utf-8-sig") as stream:
         start = stream.read(10_000).lstrip()
     if start.startswith("["):
-        objects = f"read_json_objects({_place(path)}, format = 'array', maximum_object_size = {_LONGEST})"
+        objects = f"read_json_objects({place_of(path)}, format = 'array', maximum_object_size = {_LONGEST})"
         lines = f"select row_number() over () as __row, cast(json as varchar) as line from {objects}"
     else:
-        lines = f"select row_number() over () as __row, line from read_csv({_place(path)}, {_LINES})"
+        lines = f"select row_number() over () as __row, line from read_csv({place_of(path)}, {_LINES})"
     connection.execute(
         f"""create or replace temp table json_lines as
         select *, case when json_valid(line) then json_type(line) = 'OBJECT' else false end as is_object from ({lines})

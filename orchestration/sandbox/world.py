@@ -41,6 +41,7 @@ class World:
         self._chance, self._extract = Chance(seed), extract
         for path in (self.outbox, self.inbox, self._states):
             path.mkdir(parents=True, exist_ok=True)
+        (self.inbox / ".drop.yaml").write_text("ids: opaque\n", encoding="utf-8")
 
     @classmethod
     def create(cls, folder: Path, preset: str, seed: int, extract: Extract | None = None) -> Self:

@@ -1,0 +1,35 @@
+-- One row per look at a lifetime counter of an item, with what changed since the look before. Losses stand apart from gains, so that
+-- gains - losses adds up to the total; a first look is all gain.
+
+{{ config(materialized='table') }}
+
+with
+
+looks as (
+    select * from {{ ref('stg_channels__counters') }}
+),
+
+compared as (
+    select
+        *,
+        lag(total) over same_counter as total_before,
+        lag(observed_at) over same_counter as observed_before,
+        row_number() over same_counter as look_number
+    from looks
+    window same_counter as (partition by provider, account_id, item_id, counter order by observed_at)
+)
+
+select
+    provider,
+    account_id,
+    item_id,
+    counter,
+    look_number,
+    total,
+    total_before,
+    greatest(total - coalesce(total_before, 0), 0) as gain,
+    greatest(coalesce(total_before, 0) - total, 0) as loss,
+    observed_at,
+    observed_before,
+    extracted_at
+from compared

@@ -1,0 +1,135 @@
+"""Events that come as JSON documents, judged by their contract and brought into the columns of ``raw.events``.
+
+One pass over the documents fills a temporary table; what is new in it is appended. The order of the documents is kept, so a
+row's place says which document it was.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.measure.contracts import Contract, Place
+from orchestration.measure.duplicates import mark_duplicates
+from orchestration.measure.privacy import hidden, looks_like_address, opaque_id, without_addresses
+from orchestration.measure.pseudonyms import pseudonym
+from orchestration.measure.reading import literal
+
+_FIRST = dt.datetime.fromisoformat("2000-01-01")
+_CLOCKS = ("occurred_at", "original_at", "sent_at", "received_at")
+_PEOPLE = ("user_id", "anonymous_id")
+_TEXTS = ("experiment_id", "creative_id", "channel", "currency")
+_FREE = ("source", "event_name", "send_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of the documents.
+
+    Attributes:
+        read: Documents.
+        accepted: New events.
+        duplicates: Events that were there already, in the warehouse or earlier among the documents.
+        refused: Place of each document that breaks the contract (0 is the first) -> reason.
+    """
+
+    read: int
+    accepted: int
+    duplicates: int
+    refused: list[tuple[int, str]]
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection, documents: str, contract: Contract, now: dt.datetime, *, is_opaque: bool
+) -> None:
+    """Fills the temporary table ``staged``: the columns of ``raw.events`` but for lineage, ``reason`` and ``is_duplicate``.
+
+    Args:
+        documents: Query of one column ``json``, null where a document is not JSON; the connection holds the pseudonyms' key.
+        is_opaque: The ids of people are pseudonyms already.
+    """
+    fields = list(contract.fields)
+    parts = ", ".join(f"types[{n}] as t{n}, texts[{n}] as v{n}" for n in range(1, len(fields) + 1))
+    at = {
+        name: Place(f"t{n}", f"v{n}", f"{name}_read" if name in _CLOCKS else None) for n, name in enumerate(fields, 1)
+    }
+    texts = ", ".join(f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE))
+    free = ", ".join(f"{without_addresses(at[name].text)} as {name}" for name in _FREE)
+    read = ", ".join(f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS)
+    clocks = ", ".join(f"{name}_read as {name}" for name in _CLOCKS if name != "received_at")
+    event_id, known = (
+        at["event_id"].text,
+        " + ".join(f"cast({place.type} is not null as integer)" for place in at.values()),
+    )
+    unlisted = literal("{" + ", ".join(f'"{name}": null' for name in fields) + "}")
+    connection.execute(
+        f"""create or replace temp table staged as
+        with parsed as (
+            select json, json_type(json, {contract.paths}) as types, json_extract_string(json, {contract.paths}) as texts,
+                json_keys(json) as names
+            from ({documents})
+        ),
+        parted as (select json, len(names) as fields, names, {parts} from parsed),
+        timed as (
+            select *, {read}, coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at
+            from parted
+        ),
+        judged as (
+            select *, case
+                when coalesce(fields, 0) = 0 then 'the row is not a JSON object'
+                when fields > {known} and len(list_distinct(names)) < fields then 'a field is given twice'
+                else {contract.reason(at)} end as broken
+            from timed
+        )
+        select
+            case when {event_id} is null then {pseudonym("cast(json as varchar)")}
+                when {looks_like_address(event_id)} then {pseudonym(event_id)} else {event_id} end as event_id,
+            coalesce({at["type"].text}, 'track') as type,
+            {texts}, {free}, {clocks}, came_at as received_at,
+            try_cast({at["is_machine"].text} as boolean) as is_machine,
+            try_cast({at["value"].text} as decimal(18, 4)) as value,
+            {at["properties"].text} as properties,
+            {at["context"].text} as context,
+            coalesce(try_cast({at["schema_version"].text} as integer), 1) as schema_version,
+            case when fields > {known} then cast(json_merge_patch(json, {unlisted}) as varchar) end as extra,
+            coalesce(broken, case
+                when came_at < $first then 'received_at is before the year 2000'
+                when came_at > $last then 'received_at is more than a day in the future'
+            end) as reason
+        from judged""",
+        {"first": _FIRST, "last": now + dt.timedelta(days=1)},
+    )
+    _name_people(connection, is_opaque=is_opaque)
+
+
+def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id: str, now: dt.datetime) -> Judged:
+    """Appends what ``staged`` has that is new, known to the warehouse from ``now``."""
+    duplicates = mark_duplicates(connection, "staged")
+    objects = ", ".join(f"{hidden(f'staged.{name}', name, contract)} as {name}" for name in ("properties", "context"))
+    people = ", ".join(f"coalesce({name}_people.pseudonym, staged.{name}) as {name}" for name in _PEOPLE)
+    joins = " ".join(f"left join people as {name}_people on staged.{name} = {name}_people.id" for name in _PEOPLE)
+    accepted = connection.execute(
+        f"""insert into raw.events by name
+        select staged.* exclude (user_id, anonymous_id, properties, context, extra, reason), {people}, {objects},
+            cast({without_addresses("extra")} as json) as extra,
+            $now as ingested_at, $import_id as import_id
+        from staged {joins}
+        where staged.reason is null and staged.rowid not in (select duplicate from duplicates)""",
+        {"now": now, "import_id": import_id},
+    ).fetchall()[0][0]
+    read = connection.execute("select count(*) from staged").fetchall()[0][0]
+    refused = connection.execute(
+        """select rowid - (select min(rowid) from staged) as place, reason
+        from staged where reason is not null order by place"""
+    ).fetchall()
+    return Judged(read, accepted, duplicates, refused)
+
+
+def _name_people(connection: duckdb.DuckDBPyConnection, *, is_opaque: bool) -> None:
+    """Fills ``people``: each distinct id once, since a pseudonym costs more than a look-up."""
+    connection.execute(
+        f"""create or replace temp table people as
+        select id, {opaque_id("id", is_opaque=is_opaque)} as pseudonym
+        from (select user_id as id from staged where user_id is not null
+            union select anonymous_id from staged where anonymous_id is not null)"""
+    )

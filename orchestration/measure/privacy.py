@@ -1,0 +1,102 @@
+"""What becomes of people's fields: keyed pseudonyms, withheld addresses, and originals that only the key opens.
+
+Which field is whose is said by the contract's privacy tags; this module turns tags into SQL.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from orchestration.errors import Refusal
+from orchestration.measure.contracts import Contract
+from orchestration.measure.pseudonyms import pseudonym
+from orchestration.measure.reading import literal
+
+WITHHELD = "(address withheld)"
+_ADDRESS = r"[A-Za-z0-9._+\-]+(@|%40)[A-Za-z0-9\-]+([.][A-Za-z0-9\-]+)+"
+_NONCE = 12
+
+
+def looks_like_address(text: str) -> str:
+    """SQL that holds where text has an e-mail address in it."""
+    return f"(contains({text}, '@') or contains({text}, '%40')) and regexp_matches({text}, {literal(_ADDRESS)})"
+
+
+def without_addresses(text: str) -> str:
+    """SQL text with the e-mail addresses in it withheld."""
+    replaced = f"regexp_replace({text}, {literal(_ADDRESS)}, {literal(WITHHELD)}, 'g')"
+    return f"case when contains({text}, '@') or contains({text}, '%40') then {replaced} else {text} end"
+
+
+def opaque_id(text: str, *, is_opaque: bool) -> str:
+    """SQL of a person's id as it may be stored: its pseudonym; an id that is opaque already stays, unless it is an address."""
+    return (
+        f"case when {looks_like_address(text)} then {pseudonym(text)} else {text} end" if is_opaque else pseudonym(text)
+    )
+
+
+def hidden(document: str, field: str, contract: Contract) -> str:
+    """SQL of a JSON object with its people hidden: tagged fields replaced by pseudonyms, addresses elsewhere withheld.
+
+    One look with a regular expression spares the many objects in which there is nothing to hide.
+
+    Args:
+        document: A column of JSON text, null where there is none.
+        field: The contract's field that it is, such as ``properties``.
+    """
+    paths = [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
+    listed = ", ".join(literal("$." + ".".join(f'"{key}"' for key in path)) for path in paths)
+    values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
+    first_keys = sorted({re.escape(f'"{path[0]}"') for path in paths})
+    suspicion = literal("|".join(["@", "%40", *first_keys]))
+    clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
+    return f"cast(case when regexp_matches({document}, {suspicion}) then {clean} else {document} end as json)"
+
+
+def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:
+    """SQL of the object to merge in (RFC 7396): a null takes out what is absent or null anyway."""
+    fields = []
+    for key in dict.fromkeys(path[0] for path in values):
+        below = {path[1:]: value for path, value in values.items() if path[0] == key and len(path) > 1}
+        if below:
+            where = literal("$." + ".".join(f'"{part}"' for part in (*inside, key)))
+            is_there = f"json_type({document}, {where}) = 'OBJECT'"
+            fields.append(f"{literal(key)}, case when {is_there} then {_patch(document, below, (*inside, key))} end")
+        else:
+            fields.append(f"{literal(key)}, {values[(key,)]}")
+    return f"json_object({', '.join(fields)})"
+
+
+class Seal:
+    """Keeps originals so that only the holder of the pseudonyms' key reads them (AES-GCM)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(hashlib.sha256(b"quarantine\0" + key).digest())
+
+    def close(self, original: bytes) -> str:
+        """Text that says nothing without the key."""
+        nonce = os.urandom(_NONCE)
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, original, None)).decode("ascii")
+
+    def open(self, sealed: str) -> bytes:
+        """The original.
+
+        Raises:
+            Refusal: if it was sealed under another key, or is damaged.
+        """
+        data = base64.b64decode(sealed)
+        try:
+            return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], None)
+        except InvalidTag as error:
+            raise Refusal(
+                "quarantined row", "was sealed under another key", "Set LOOP_PSEUDONYM_KEY to the key of then."
+            ) from error
+
+    def payload(self, original: bytes) -> str:
+        """The original as the JSON of a quarantined row."""
+        return json.dumps({"sealed": self.close(original)})

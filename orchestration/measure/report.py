@@ -1,0 +1,110 @@
+"""What became of a file, and the record by which it is known again."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.errors import Refusal
+from orchestration.measure.mapping import Mapping
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file; rows read = accepted + quarantined + duplicate.
+
+    Attributes:
+        import_id: Digest of the file's bytes and its mapping.
+        kind: results, units or events.
+        subject: The file's name.
+        reasons: Reason -> rows quarantined for it, most frequent first.
+        already_imported: The file was taken in before; the counts are those of then.
+        rows_duplicate: Events that were there already, in the warehouse or earlier in the file.
+    """
+
+    import_id: str
+    kind: str
+    subject: str
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    reasons: dict[str, int]
+    already_imported: bool
+    rows_duplicate: int = 0
+
+
+class Early(Exception):  # a turn of events, not an error
+    """The file holds rows received at or after the instant up to which it was to be taken; nothing was stored."""
+
+
+class Unfinished(Exception):  # a turn of events, not an error
+    """Somebody is still writing the file; nothing was stored."""
+
+
+def import_id_of(content: str, mapping: Mapping, identity: str) -> str:
+    """The digest by which a file is known.
+
+    Args:
+        content: Digest of its bytes.
+        identity: What tells two files of the same bytes apart.
+    """
+    return hashlib.sha256("\n".join([content, mapping.model_dump_json(), identity]).encode()).hexdigest()
+
+
+def earlier(connection: duckdb.DuckDBPyConnection, import_id: str, kind: str) -> ImportReport | None:
+    """What became of the file when it was taken in before."""
+    found = connection.execute(
+        "select subject, rows_read, rows_accepted, rows_quarantined from raw.imports where import_id = ?", [import_id]
+    ).fetchone()
+    if found is None:
+        return None
+    subject, read, accepted, quarantined = found
+    reasons = _reasons(connection, import_id)
+    return ImportReport(
+        import_id, kind, subject, read, accepted, quarantined, reasons, True, read - accepted - quarantined
+    )
+
+
+def record(
+    connection: duckdb.DuckDBPyConnection,
+    import_id: str,
+    kind: str,
+    subject: str,
+    now: dt.datetime,
+    *,
+    read: int,
+    accepted: int,
+    quarantined: int,
+) -> ImportReport:
+    """Appends the record of a file, in the transaction of its rows."""
+    into = "events" if kind == "events" else "results"
+    connection.execute(
+        "insert into raw.imports values (?, ?, ?, ?, ?, ?, ?)",
+        [import_id, into, subject, read, accepted, quarantined, now],
+    )
+    reasons = _reasons(connection, import_id)
+    duplicates = read - accepted - quarantined
+    return ImportReport(import_id, kind, subject, read, accepted, quarantined, reasons, False, duplicates)
+
+
+def require_rows(subject: str, read: int, quarantined: int, first: Callable[[], tuple[int, str]]) -> None:
+    """Refuses a file that is of no use.
+
+    Args:
+        first: Number and reason of the first quarantined row.
+    """
+    if read == 0:
+        raise Refusal(subject, "holds no rows", "Give a file with rows.")
+    if read == quarantined:
+        row, why = first()
+        reason = f"none of its {read} rows can be accepted (row {row}: {why})"
+        raise Refusal(subject, reason, "Mend the file, or map its columns otherwise.")
+
+
+def _reasons(connection: duckdb.DuckDBPyConnection, import_id: str) -> dict[str, int]:
+    query = "select reason, count(*) from raw.quarantine where import_id = ? group by 1 order by 2 desc, 1"
+    return dict(connection.execute(query, [import_id]).fetchall())

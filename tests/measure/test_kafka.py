@@ -1,0 +1,126 @@
+"""Kafka on librdkafka's own mock cluster: exactly once, whatever is killed, repeated, shared or broken."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+from confluent_kafka import Producer
+
+from orchestration.edges.clock import FixedClock
+from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
+from orchestration.measure.kafka import Consumed, Stream, consume
+from orchestration.measure.quarantine import show
+
+CLOCK = FixedClock(dt.datetime.fromisoformat("2026-11-20T12:00"))
+Headers = dict[str, str | bytes]
+NAMES = count()
+
+
+class Cluster:
+    """A mock cluster that lives as long as its producer."""
+
+    def __init__(self) -> None:
+        self.producer = Producer({"test.mock.num.brokers": 1, "linger.ms": 5})
+        brokers = self.producer.list_topics(timeout=20).brokers.values()
+        self.servers = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+
+    def send(self, topic: str, *numbers: int, value: bytes | None = None, **changes: str | None) -> None:
+        for number in numbers:
+            headers: dict[str, str | None] = {"ce_specversion": "1.0", "ce_id": f"e{number}", "ce_source": "shop"}
+            headers |= {"ce_type": "signup", "ce_time": "2026-11-01T10:00:00Z", "content-type": "application/json"}
+            told = [(key, text) for key, text in (headers | changes).items() if text is not None]
+            body = json.dumps({"event_name": "Signed Up", "user_id": f"u{number}"}).encode() if value is None else value
+            self.producer.produce(topic, body, key=f"u{number}", headers=told)
+        assert self.producer.flush(20) == 0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    yield Cluster()
+
+
+@pytest.fixture
+def stream(cluster: Cluster) -> Stream:
+    return Stream(cluster.servers, f"events{next(NAMES)}", batch=7, idle_seconds=1.5)
+
+
+def test_what_is_sent_is_stored_once_over_many_runs(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+    runs: list[Consumed] = []
+    for numbers in (range(40), range(30, 50), ()):
+        cluster.send(stream.topic, *numbers)
+        runs.append(consume(warehouse, stream, CLOCK))
+    assert [(run.messages, run.accepted, run.duplicates) for run in runs] == [(40, 40, 0), (20, 10, 10), (0, 0, 0)]
+    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [
+        {"n": 50, "ids": 50}
+    ]
+    event = warehouse.rows("select * from raw.events where event_id = 'e1'")[0]
+    assert (event["source"], event["occurred_at"], len(event["user_id"])) == ("shop", dt.datetime(2026, 11, 1, 10), 64)
+
+
+def test_rows_and_position_fall_together(
+    cluster: Cluster, stream: Stream, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.send(stream.topic, *range(20))
+    warehouse.migrate()
+    with warehouse.connect() as connection:
+        connection.execute("alter table raw.stream_positions add column surprise varchar")
+    with pytest.raises(Exception, match="surprise|columns"):
+        consume(warehouse, stream, CLOCK)
+    assert warehouse.rows("select count(*) as n from raw.events") == [{"n": 0}]
+    with warehouse.connect() as connection:
+        connection.execute("alter table raw.stream_positions drop column surprise")
+    assert consume(warehouse, stream, CLOCK).accepted == 20
+
+
+def test_poison_goes_to_quarantine_with_its_position(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+    cluster.send(stream.topic, 1)
+    for value in (b"\xff\xfe", b"", b"{broken", b"[1]", b'{"event_name": 5, "user_id": "u"}'):
+        cluster.send(stream.topic, 2, value=value)
+    cluster.send(stream.topic, 3, ce_id=None)
+    cluster.send(stream.topic, 4, ce_specversion="0.3")
+    cluster.send(stream.topic, 5, value=b"\0\0\0\0\x01" + b'{"event_name": "Signed Up", "user_id": "registry"}')
+    cluster.send(stream.topic, 6, **{"content-type": "text/csv"})
+    done = consume(warehouse, stream, CLOCK)
+    assert (done.messages, done.accepted, done.quarantined) == (10, 2, 8)
+    reasons = sorted(row["reason"] for row in warehouse.rows("select reason from raw.quarantine"))
+    assert reasons == sorted([
+        "the value is not UTF-8", "the value is not a JSON object", "the value is not JSON", "the value is not a JSON object",
+        "event_name is a number, not string", "the message has no ce_id", "ce_specversion is not 1.0", "content-type is not JSON",
+    ])  # fmt: skip
+    row = warehouse.rows("select import_id, row_number from raw.quarantine where reason = 'the value is not JSON'")[0]
+    assert row["import_id"].startswith(f"kafka:{stream.topic}:")
+    assert show(warehouse, row["import_id"], row["row_number"])["original"] == "{broken"
+
+
+@pytest.mark.slow
+def test_two_consumers_of_a_group_share_without_a_double(
+    cluster: Cluster, stream: Stream, warehouse: Warehouse
+) -> None:
+    cluster.send(stream.topic, *range(60))
+    shared = Stream(stream.servers, stream.topic, f"group-{stream.topic}", batch=5, idle_seconds=6)
+    warehouse.migrate()
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda _: consume(warehouse, shared, CLOCK), range(2)))
+    assert sum(run.accepted for run in done) == 60
+    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [
+        {"n": 60, "ids": 60}
+    ]
+
+
+def test_a_lost_position_is_refused_and_not_skipped(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+    cluster.send(stream.topic, 1, 2, 3)
+    consume(warehouse, stream, CLOCK)
+    now = CLOCK.now()
+    ahead = {"topic": stream.topic, "next_offset": 10_000, "import_id": "", "recorded_at": now}
+    warehouse.append({"raw.stream_positions": [ahead | {"stream_partition": number} for number in range(4)]})
+    with pytest.raises(Refusal, match="no longer holds the messages after the stored position"):
+        consume(warehouse, stream, CLOCK)
+
+
+def test_brokers_that_are_not_there_are_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(Refusal, match=r"topic events -> cannot be read \(.*\)\. Check the brokers"):
+        consume(warehouse, Stream("127.0.0.1:1", "events", idle_seconds=0.5), CLOCK)
