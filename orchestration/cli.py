@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import evidence, serving, turning
-from orchestration.commands import evidence, intake, turning
+from orchestration.commands import evidence, intake, pulling, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -24,17 +23,19 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.reject,
     evidence.import_,
     intake.consume,
+    pulling.pull,
     evidence.backtest,
     evidence.replay,
     evidence.aa,
     evidence.plan,
     serving.serve,
+    pulling.sandbox_server,
     turning.doctor,
     turning.dev,
     turning.manifest,
 )
 for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(intake.quarantine, name="quarantine")
 
 

@@ -162,7 +162,7 @@ class Landing:
             rows,
             name=self._source.table.partition(".")[2],
             write_disposition=disposition,
-            primary_key="row_id" if insert_only else None,
+            primary_key="row_id" if insert_only else (),
             columns=columns,
             schema_contract=_CONTRACT,
             max_table_nesting=0,

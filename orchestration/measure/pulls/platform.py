@@ -14,7 +14,7 @@ from orchestration.measure.pulls.windows import Window
 from orchestration.policy import whole_number
 
 if TYPE_CHECKING:
-    from dlt.sources.helpers.rest_client import RESTClient
+    from dlt.sources.helpers.rest_client.client import RESTClient
 
 
 class TooMuch(Exception):
@@ -33,7 +33,7 @@ class Platform:
     client: "RESTClient"
 
     def __init__(self, source: Source, access: Access, pace: Pace) -> None:
-        from dlt.sources.helpers.rest_client import RESTClient
+        from dlt.sources.helpers.rest_client.client import RESTClient
 
         self.source, self.access, self.pace = source, access, pace
         names = ", ".join(source.secrets.values()) or "its variables"

@@ -29,6 +29,7 @@ class PullReport:
         rows: Rows that came with them.
         quarantined: Rows that broke the contract; their windows keep what was known of them before.
         refused_windows: Windows with such rows.
+        reason: Why the first of those rows was quarantined.
         stopped: Why the pull ended before its last window, None if it did not.
     """
 
@@ -37,6 +38,7 @@ class PullReport:
     rows: int
     quarantined: int
     refused_windows: int
+    reason: str | None
     stopped: Refusal | None
 
 
@@ -46,6 +48,7 @@ class _Pull:
         self.landing = Landing(warehouse, source)
         self.held: list[tuple[Reading, Sequence[Item]]] = []
         self.windows = self.rows = self.quarantined = self.refused = 0
+        self.reason: str | None = None
 
     def platform(self, account_id: str) -> Platform:
         allowance = Allowance(self.warehouse, self.source, account_id, self.clock)
@@ -71,6 +74,7 @@ class _Pull:
             self.landing.set_aside(reading, judged.faults, now)
             self.quarantined += len(judged.faults)
             self.refused += 1
+            self.reason = self.reason or f"{window.stream.name}: {judged.faults[0][0]}"
             self.pace.tell(
                 f"{self.source.name} {window.stream.name} {window.first} to {window.last}: {len(judged.faults):,} rows "
                 f"quarantined ({judged.faults[0][0]}); what was known of these days stays"
@@ -118,9 +122,9 @@ def pull(
                 run.read(run.platform(window.account_id), window)
     except Refusal as error:
         run.land()
-        return PullReport(source.name, run.windows, run.rows, run.quarantined, run.refused, error)
+        return PullReport(source.name, run.windows, run.rows, run.quarantined, run.refused, run.reason, error)
     run.land()
-    return PullReport(source.name, run.windows, run.rows, run.quarantined, run.refused, None)
+    return PullReport(source.name, run.windows, run.rows, run.quarantined, run.refused, run.reason, None)
 
 
 def _pull_events(run: _Pull, days: tuple[dt.date, dt.date] | None) -> None:
@@ -147,6 +151,7 @@ def _pull_events(run: _Pull, days: tuple[dt.date, dt.date] | None) -> None:
         told = run.landing.land_events(reading, since, read)
         if faults:
             run.landing.set_aside(reading, faults, now)
+            run.refused, run.reason = run.refused + 1, faults[0][0]
         run.windows, run.rows, run.quarantined = run.windows + 1, run.rows + told, run.quarantined + len(faults)
         run.pace.tell(f"{run.source.name}: {told:,} events told")
 

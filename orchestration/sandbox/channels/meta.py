@@ -38,7 +38,7 @@ def _start(asked: Asked) -> Response:
     headers = {"x-fb-ads-insights-throttle": json.dumps({"app_id_util_pct": 12.0, "acc_id_util_pct": 9.5})}
     if asked.fault == "nearly_throttled":
         headers["x-fb-ads-insights-throttle"] = json.dumps({"app_id_util_pct": 91.0, "acc_id_util_pct": 88.0})
-    return told({"report_run_id": f"run{number}"}, **headers)
+    return told({"report_run_id": f"run{number}"}, 200, **headers)
 
 
 def _state(asked: Asked) -> Response:

@@ -1,6 +1,7 @@
 """The played channels on loopback: one address, one path per provider, and a door for whoever directs the play."""
 
 import datetime as dt
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from orchestration.errors import Refusal
 from orchestration.sandbox.channels import (
     bluesky,
     google_ads,
@@ -46,20 +48,35 @@ def _direct(asked: Asked) -> Response:
     return told({"now": asked.world.now.isoformat()})
 
 
+def listening(port: int) -> socket.socket:
+    """A socket on loopback; 0 takes a free port.
+
+    Raises:
+        Refusal: if the port is taken.
+    """
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(("127.0.0.1", port))
+    except OSError as error:
+        made.close()
+        raise Refusal(f"port {port}", f"cannot be had ({error.strerror})", "Choose another with --port.") from error
+    return made
+
+
 @contextmanager
 def played_channels(world: ChannelWorld) -> Iterator[str]:
     """Serves a world on a free port of loopback; yields the address."""
-    server = uvicorn.Server(
-        uvicorn.Config(channels_app(world), host="127.0.0.1", port=0, log_level="error", lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = uvicorn.Server(uvicorn.Config(channels_app(world), log_level="error", lifespan="off"))
+    heard = listening(0)
+    thread = threading.Thread(target=server.run, args=([heard],), daemon=True)
     thread.start()
     while not server.started:
         if not thread.is_alive():
             raise OSError("the server of the played channels did not start")
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{heard.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
