@@ -99,24 +99,23 @@ class Landing:
         """
         import dlt
 
-        told = 0
+        told, cursor = 0, None
+        if since is None:
+            cursor = dlt.sources.incremental(
+                "occurred_at", initial_value=_EPOCH, lag=self._source.lag_hours * 3600, primary_key=()
+            )
 
-        def events(occurred_at: Any) -> Iterator[dict[str, Any]]:
+        def events(occurred_at: Any = cursor) -> Iterator[dict[str, Any]]:  # dlt finds the cursor as the default
             nonlocal told
             for event_id, happened, item in read(since or occurred_at.start_value):
                 told += 1
                 row_id = _digest(reading.account_id, event_id)
                 yield self._row(reading, 0, item) | {"row_id": row_id, "occurred_at": happened}
 
-        cursor = None
-        if since is None:
-            cursor = dlt.sources.incremental(
-                "occurred_at", initial_value=_EPOCH, lag=self._source.lag_hours * 3600, primary_key=()
-            )
         with self._pipeline() as pipeline:
             with self._warehouse.connect():
                 pipeline.sync_destination()
-            pipeline.extract(self._resource(events, cursor, insert_only=True))  # the network, without the lock
+            pipeline.extract(self._resource(events, insert_only=True))  # the network, without the lock
             with self._warehouse.connect() as connection:
                 pipeline.normalize()
                 pipeline.load()
@@ -151,14 +150,14 @@ class Landing:
     def _told(self, item: Item) -> str:
         return self._redactor.redacted(self._source.provider, {}, json.dumps(item).encode())
 
-    def _resource(self, rows: Callable[..., Any], cursor: Any = None, *, insert_only: bool = False) -> Any:
+    def _resource(self, rows: Callable[[], Any], *, insert_only: bool = False) -> Any:
         import dlt
 
         disposition: Any = {"disposition": "merge", "strategy": "insert-only"} if insert_only else "append"
         columns = (
             {**_COLUMNS, "occurred_at": {**_COLUMNS["extracted_at"], "nullable": True}} if insert_only else _COLUMNS
         )
-        made = dlt.resource(
+        return dlt.resource(
             rows,
             name=self._source.table.partition(".")[2],
             write_disposition=disposition,
@@ -167,9 +166,6 @@ class Landing:
             schema_contract=_CONTRACT,
             max_table_nesting=0,
         )
-        if insert_only:
-            return made(occurred_at=cursor)
-        return made
 
     @contextmanager
     def _pipeline(self) -> Iterator[Any]:

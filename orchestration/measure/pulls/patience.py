@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import requests.hooks
 
 from orchestration.errors import Refusal
 from orchestration.policy import whole_number
@@ -62,6 +63,7 @@ class PatientSession(requests.Session):
         if urlsplit(request.url or "")[:2] != self._origin:
             raise Refusal(self._name, "points to another host for its next page", "Nothing was sent there.")
         options["timeout"] = _TIMEOUT
+        request.hooks = requests.hooks.default_hooks()  # a client's own would raise before the judge has looked
         reason = ""
         for attempt in range(self._attempts):
             self._pace.before_call(request)
@@ -80,8 +82,9 @@ class PatientSession(requests.Session):
                     f"asks to wait {wait:.0f} s",
                     "Run the same command later: it goes on where it stopped.",
                 )
-            self._pace.tell(f"{self._name}: waits {wait:.0f} s")
-            self._pace.sleep(wait)
+            if attempt + 1 < self._attempts:
+                self._pace.tell(f"{self._name}: waits {wait:.0f} s")
+                self._pace.sleep(wait)
         raise Refusal(self._name, reason, "Run the same command later: it goes on where it stopped.")
 
     def _verdict(self, response: requests.Response, attempt: int) -> float | None:
