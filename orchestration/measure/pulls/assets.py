@@ -19,7 +19,7 @@ def _asset(source: Source) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         description=source.description,
-        group_name="pulls",
+        group_name="measure",
         partitions_def=DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="warehouse",
