@@ -72,10 +72,14 @@ def sandbox_server(
     begin: Annotated[
         str | None, typer.Option("--now", help="The platforms' time (ISO, UTC); else the clock's.")
     ] = None,
+    target: Annotated[str | None, typer.Option("--push", help="A running `loop serve` to push webhooks at.")] = None,
 ) -> None:
-    """Plays every channel on loopback, and says how to point `loop pull` at it."""
+    """Plays every channel on loopback, and says how to point `loop pull` and `loop serve` at it."""
+    import threading
+
     import uvicorn
 
+    from orchestration.sandbox.channels.pushing import deliveries_of, push
     from orchestration.sandbox.channels.server import channels_app, listening, variables
     from orchestration.sandbox.channels.world import seeded_world
 
@@ -85,10 +89,21 @@ def sandbox_server(
         raise Refusal(f"--now {begin}", "is no instant", "Write it as 2026-11-01T12:00.") from error
     world = seeded_world(seed, now)
     socket = listening(port)
+    socket.listen()  # the deliveries' certificate is asked for before the server may be up
     for name, value in variables(world, f"http://127.0.0.1:{socket.getsockname()[1]}").items():
         sys.stdout.write(f"export {name}='{value}'\n")
     sys.stdout.flush()
     server = uvicorn.Server(uvicorn.Config(channels_app(world), log_level="warning", lifespan="off"))
+
+    def push_at(address: str) -> None:
+        pushed = push(address, deliveries_of(world))
+        kept = sum(one.is_kept for one in pushed)
+        err.print(
+            f"pushed {len(pushed)} deliveries at {address}: {kept} kept, {len(pushed) - kept} refused (a foreign topic)"
+        )
+
+    if target is not None:
+        threading.Thread(target=push_at, args=(target,), daemon=True).start()
     server.run(sockets=[socket])
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.errors import LoopError
 from orchestration.measure.pseudonyms import pseudonym_key
 from orchestration.measure.pulls.contracts import Item
 from orchestration.measure.pulls.definition import Source, Stream
@@ -96,6 +97,10 @@ class Landing:
 
         Returns:
             Events told, known ones included.
+
+        Raises:
+            Refusal: what ``read`` refused; nothing has landed then.
+            WarehouseLocked: if another process writes to the warehouse.
         """
         import dlt
 
@@ -115,7 +120,8 @@ class Landing:
         with self._pipeline() as pipeline:
             with self._warehouse.connect():
                 pipeline.sync_destination()
-            pipeline.extract(self._resource(events, insert_only=True))  # the network, without the lock
+            with _refusals_unwrapped():
+                pipeline.extract(self._resource(events, insert_only=True))  # the network, without the lock
             with self._warehouse.connect() as connection:
                 pipeline.normalize()
                 pipeline.load()
@@ -193,6 +199,20 @@ def _vouch(connection: Any, reading: Reading, rows: int) -> None:
             *reading.days, rows, reading.extracted_at,
         ],
     )  # fmt: skip
+
+
+@contextmanager
+def _refusals_unwrapped() -> Iterator[None]:
+    """Raises a refusal that dlt has wrapped as itself; nothing of that extraction is loaded, and its cursor stays."""
+    try:
+        yield
+    except Exception as error:
+        inner: BaseException | None = error
+        while inner is not None:
+            if isinstance(inner, LoopError):
+                raise inner from None
+            inner = inner.__cause__ or inner.__context__
+        raise
 
 
 def _digest(*parts: str) -> str:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ from orchestration.sandbox.channels import (
     tiktok,
 )
 from orchestration.sandbox.channels.answering import Asked, route, told
+from orchestration.sandbox.channels.deliveries import CERTIFICATE_URL, SECRETS, TOPIC, certificate
 from orchestration.sandbox.channels.world import KEYS, PLATFORMS, ChannelWorld
 
 PROVIDERS = (meta, google_ads, linkedin, tiktok, klaviyo, mailchimp, bluesky, mastodon, mail, receivers, language_model)
@@ -35,7 +37,8 @@ PROVIDERS = (meta, google_ads, linkedin, tiktok, klaviyo, mailchimp, bluesky, ma
 def channels_app(world: ChannelWorld) -> Starlette:
     """The server's application."""
     routes: list[Route] = [made for provider in PROVIDERS for made in provider.routes(world)]
-    return Starlette(routes=[*routes, route(world, "_play", "", _direct, "POST")])
+    pem = Route(urlsplit(CERTIFICATE_URL).path, lambda request: Response(certificate()))
+    return Starlette(routes=[*routes, pem, route(world, "_play", "", _direct, "POST")])
 
 
 def _direct(asked: Asked) -> Response:
@@ -83,7 +86,7 @@ def played_channels(world: ChannelWorld) -> Iterator[str]:
 
 
 def variables(world: ChannelWorld, address: str) -> dict[str, str]:
-    """The environment in which ``loop pull`` asks the played channels."""
+    """The environment in which ``loop pull`` asks the played channels and ``loop serve`` believes their deliveries."""
     found = {f"LOOP_{name}_URL": f"{address}/{name.lower()}" for name in (
         "META", "GOOGLE_ADS", "LINKEDIN", "TIKTOK", "KLAVIYO", "MAILCHIMP", "BLUESKY", "MASTODON",
     )}  # fmt: skip
@@ -94,6 +97,9 @@ def variables(world: ChannelWorld, address: str) -> dict[str, str]:
             f"LOOP_{platform.upper()}_ACCOUNTS": " ".join(accounts),
         }
     return found | {
+        **SECRETS,
+        "LOOP_SES_TOPIC_ARN": TOPIC,
+        "LOOP_SNS_ENDPOINT": address,
         "LOOP_GOOGLE_ADS_DEVELOPER_TOKEN": "developer",
         "LOOP_KLAVIYO_KEY": KEYS["klaviyo"],
         "LOOP_KLAVIYO_CONVERSION_METRIC": "MPlacedOrder",

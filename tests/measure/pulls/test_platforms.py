@@ -122,6 +122,15 @@ def test_klaviyo_a_changed_type_of_an_event_is_quarantined_and_the_others_stay(s
     assert "event_properties is no object" in str(report.reason)
 
 
+def test_klaviyo_a_refused_key_leaves_events_and_cursor_as_they_were(stage: Stage) -> None:
+    source = stage.source("klaviyo_events")
+    stage.world.play("klaviyo", "", "", "revoked")
+    report = stage.pull(source)
+    assert "LOOP_KLAVIYO_KEY" in str(report.stopped)
+    assert stage.warehouse.rows("select * from raw_klaviyo.events") == []
+    assert stage.pull(source).rows == 240
+
+
 def test_klaviyo_waits_as_told_and_sends_the_revision(stage: Stage) -> None:
     stage.world.play("klaviyo", "burst", "steady")
     assert stage.pull(stage.source("klaviyo_campaigns"), TODAY, TODAY).stopped is None
