@@ -72,14 +72,16 @@ def sandbox_server(
     begin: Annotated[
         str | None, typer.Option("--now", help="The platforms' time (ISO, UTC); else the clock's.")
     ] = None,
-    target: Annotated[str | None, typer.Option("--push", help="A running `loop serve` to push webhooks at.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--push", help="A `loop serve` to push webhooks at, once it answers.")
+    ] = None,
 ) -> None:
     """Plays every channel on loopback, and says how to point `loop pull` and `loop serve` at it."""
     import threading
 
     import uvicorn
 
-    from orchestration.sandbox.channels.pushing import deliveries_of, push
+    from orchestration.sandbox.channels.pushing import deliveries_of, push, wait_for
     from orchestration.sandbox.channels.server import channels_app, listening, variables
     from orchestration.sandbox.channels.world import seeded_world
 
@@ -96,6 +98,7 @@ def sandbox_server(
     server = uvicorn.Server(uvicorn.Config(channels_app(world), log_level="warning", lifespan="off"))
 
     def push_at(address: str) -> None:
+        wait_for(address)
         pushed = push(address, deliveries_of(world))
         kept = sum(one.is_kept for one in pushed)
         err.print(

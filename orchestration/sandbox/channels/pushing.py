@@ -1,6 +1,7 @@
 """Providers that push: a seeded day of deliveries with their usual oddities, sent at an address as each provider sends and retries."""
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,17 @@ def push(target: str, deliveries: Iterator[tuple[str, Sent]]) -> list[Pushed]:
     with requests.Session() as session:
         session.trust_env = False
         return [_push(session, target.rstrip("/"), provider, sent) for provider, sent in deliveries]
+
+
+def wait_for(target: str) -> None:
+    """Returns when a receiver answers there, whatever it answers."""
+    while True:
+        try:
+            requests.get(target, timeout=_TIMEOUT, allow_redirects=False)
+        except requests.RequestException:
+            time.sleep(0.5)
+        else:
+            return
 
 
 def one_click(link: str) -> int:
