@@ -5,7 +5,27 @@
 with
 
 reported as (
-    select * from {{ ref('stg_channels__daily') }} where superseded_at is null
+    {% for told in ['stg_channels__daily', 'int_channels__reported_daily'] %}
+        select
+            provider,
+            account_id,
+            level,
+            campaign_id,
+            campaign_name,
+            ad_set_id,
+            ad_id,
+            currency,
+            day,
+            spend,
+            impressions,
+            clicks,
+            conversions,
+            conversion_value,
+            extracted_at
+        from {{ ref(told) }}
+        where superseded_at is null
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 entities as (
