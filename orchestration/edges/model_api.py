@@ -21,6 +21,7 @@ _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 _HOPELESS = frozenset({401, 403, 404})
 # Raised before a request has left: nothing can have been billed.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_TIMEOUTS = 2  # after as many a server is not waited for again
 _FRAME_TOKENS = 64  # roles and separators that a server adds around a prompt
 _FREE, _UNTOLD = Usage(0, 0, 0.0), Usage(None, None, None)
 
@@ -77,15 +78,14 @@ class ModelApi:
         self._book: Book = MemoryBook() if book is None else book
         self._timeout, self._attempts, self._longest_wait = timeout_seconds, attempts, longest_wait_seconds
         self._dearest_seen = 0.0
+        self._timeouts = 0
         self._given_up: str | None = None
         # Retries are ours: the SDK would also retry an exhausted quota.
         self._client = openai.OpenAI(
             api_key=api_key or "none", base_url=model.base_url, timeout=timeout_seconds, max_retries=0
         )
 
-    def ask(
-        self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int
-    ) -> Answer:
+    def ask(self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int) -> Answer:
         """Asks once, and again only where that may help; never raises for anything a server does.
 
         The same question in the same cycle is answered from the book and costs nothing.
@@ -149,7 +149,9 @@ class ModelApi:
             )
         except (openai.APITimeoutError, TimeoutError):
             # Not asked again: the server may have answered and billed.
-            self._given_up = "the server timed out"
+            self._timeouts += 1
+            if self._timeouts == _TIMEOUTS:
+                self._given_up = f"the server timed out {_TIMEOUTS} times"
             return Answer("failed", None, _UNTOLD, "timed out"), None
         except openai.APIConnectionError as error:
             if isinstance(error.__cause__, _NOT_SENT):

@@ -6,7 +6,7 @@ nothing of an answer is trusted to be there.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from openai.types.responses import Response
 from orchestration.programs.definition import Model
 
 Outcome = Literal["ok", "refused", "truncated", "invalid"]
+_INCOMPLETE: Mapping[str, Outcome] = {"max_output_tokens": "truncated", "content_filter": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +107,17 @@ def heard_response(answer: object) -> Heard:
     status = getattr(answer, "status", None)
     if status not in {"completed", None}:
         why = getattr(getattr(answer, "incomplete_details", None), "reason", None)
-        outcome: Outcome = {"max_output_tokens": "truncated", "content_filter": "refused"}.get(why, "invalid")  # type: ignore[assignment]
+        outcome = _INCOMPLETE.get(str(why), "invalid")
         return Heard(outcome, None, tokens, f"status {status}" + (f", {why}" if why else ""))
     items: object = getattr(answer, "output", None)
     parts = [
-        part
-        for item in (items if isinstance(items, list) else [])
-        for part in (getattr(item, "content", None) or [])
+        part for item in (items if isinstance(items, list) else []) for part in (getattr(item, "content", None) or [])
     ]
     refusal = next((part.refusal for part in parts if getattr(part, "refusal", None)), None)
     if refusal:
         return Heard("refused", None, tokens, shortened(str(refusal)))
     texts = [part.text for part in parts if isinstance(getattr(part, "text", None), str)]
     return _read("".join(texts) if texts else None, tokens)
-
-
-READERS: Mapping[str, Callable[[object], Heard]] = {"chat": heard_chat, "responses": heard_response}
 
 
 def shortened(text: str, longest: int = 300) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestration.errors import Refusal
-from orchestration.records import Brief, Learning
+from orchestration.records import Brief, Learning, Rejection
 
 _BYTES_PER_TOKEN = 4  # of English text
 
@@ -116,6 +116,7 @@ def from_json(text: str) -> Brief:
     content: dict[str, Any] = json.loads(text)
     for name in ("known", "doubtful", "left_out"):
         content[name] = tuple(Learning(**row) for row in content.get(name, ()))
+    content["rejected"] = tuple(Rejection(**row) for row in content.get("rejected", ()))
     return Brief(**content | {name: tuple(content.get(name, ())) for name in ("open", "rules")})
 
 

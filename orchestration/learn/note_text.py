@@ -16,7 +16,7 @@ from orchestration.learn.phrases import Phrases
 LONGEST = 320
 _WORDS = Path(__file__).with_name("wording.yaml")
 _PIECE = re.compile(r"\{([a-z]+)(?:_([0-9]{1,2}))?\}|([A-Za-z]+)|([ ,.;:()]+)|(.)", re.DOTALL)
-_SLOTS = ("claim", "range", "proof", "age")
+_SLOTS = ("claim", "interval", "proof", "age")
 
 
 @cache

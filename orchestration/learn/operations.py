@@ -1,6 +1,6 @@
 """What a model may do to notes, and the judge that lets through only what the evidence bears out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -42,6 +42,8 @@ SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
 }
 MOST_CITED = 6  # a sentence with more claims is a list
+_FEWEST = {"add": 0, "rewrite": 1, "merge": 2, "retire": 1}  # notes an operation names
+_MOST = {"add": 0, "rewrite": 1, "merge": MOST_CITED, "retire": MOST_CITED}
 
 
 class _Strict(BaseModel):
@@ -122,7 +124,7 @@ def judge(
             judged.append(Judged(number, "unreadable", (), None, "rejected", _first(error)))
             continue
         ids = tuple(cited.id for cited in operation.evidence)
-        fault = _fault(operation, ids, current, evidence, worded)
+        fault = next(_faults(operation, ids, current, evidence, worded), None)
         verdict: Literal["accepted", "proposed", "rejected"] = "rejected"
         if fault is None:
             verdict = "proposed" if operation.operation == "retire" else "accepted"
@@ -135,46 +137,42 @@ def judge(
     return current, judged
 
 
-def _fault(
+def _faults(
     operation: _Operation,
     ids: tuple[str, ...],
     notes: Sequence[Note],
     evidence: Mapping[str, Phrases],
     worded: set[str],
-) -> str | None:
-    unknown = next((cited for cited in ids if cited not in evidence), None)
-    if unknown is not None:
-        return "cites evidence that does not exist"
+) -> Iterator[str]:
+    """What speaks against an operation, the first fault first; each check relies on those before it."""
+    if not set(ids) <= set(evidence):
+        yield "cites evidence that does not exist"
     if len(set(ids)) < len(ids):
-        return "cites one piece of evidence twice"
+        yield "cites one piece of evidence twice"
     for cited in operation.evidence:
         if evidence[cited.id].direction != cited.direction:
-            return f"gets the direction of {cited.id[:12]} wrong"
+            yield f"gets the direction of {cited.id[:12]} wrong"
     known = {note.name: note for note in notes}
-    if any(name not in known for name in operation.notes) or len(set(operation.notes)) < len(operation.notes):
-        return "names a note that does not exist, or one twice"
-    held = {cited for name in operation.notes for cited in known[name].evidence}
-    wrong = {
-        "add": operation.notes != [],
-        "rewrite": len(operation.notes) != 1,
-        "merge": len(operation.notes) < 2,
-        "retire": not operation.notes,
-    }[operation.operation]
-    if wrong:
-        return f"{operation.operation} does not go with {len(operation.notes)} notes"
-    if operation.operation != "add" and held != set(ids):
-        return "cites other evidence than its notes"
+    if not set(operation.notes) <= set(known) or len(set(operation.notes)) < len(operation.notes):
+        yield "names a note that does not exist, or one twice"
+    if not _FEWEST[operation.operation] <= len(operation.notes) <= _MOST[operation.operation]:
+        yield f"{operation.operation} does not go with {len(operation.notes)} notes"
+    if operation.operation != "add" and {key for name in operation.notes for key in known[name].evidence} != set(ids):
+        yield "cites other evidence than its notes"
     if operation.operation == "retire":
-        return "retires with a text" if operation.text else None
+        if operation.text:
+            yield "retires with a text"
+        return
+    if worded & set(ids):
+        yield "cites evidence that has a new text already"
     # A note that lost only a part of its evidence would leave the rest without a sentence.
-    torn = [note for note in notes if set(note.evidence) & set(ids) and not set(note.evidence) <= set(ids)]
-    if worded & set(ids) or torn:
-        return "cites evidence that has a new text already" if worded & set(ids) else "tears a note apart"
+    if any(set(note.evidence) & set(ids) and not set(note.evidence) <= set(ids) for note in notes):
+        yield "tears a note apart"
     fault = fault_of(operation.text, len(ids))
     if fault:
-        return fault
-    empty = [name for name in ("claim", "range") for cited in ids if name in operation.text and not getattr(evidence[cited], name)]
-    return f"asks for a {empty[0]} that is not known" if empty else None
+        yield fault
+    if "{interval" in operation.text and not all(evidence[cited].interval for cited in ids):
+        yield "asks for an interval that is not known"
 
 
 def _first(error: ValidationError) -> str:

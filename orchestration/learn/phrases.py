@@ -30,7 +30,7 @@ class Phrases:
     Attributes:
         subject: A text that has the tag, such as ``a text that speaks to the reader``.
         claim: Subject, direction, metric, readers and size in one piece, so that no sentence can part them.
-        range: The interval, or an empty string where there is none.
+        interval: The interval, or an empty string where there is none.
     """
 
     subject: str
@@ -38,7 +38,7 @@ class Phrases:
     metric: str
     readers: str
     claim: str
-    range: str
+    interval: str
     proof: str
     age: str
     grade: str
@@ -56,18 +56,18 @@ def phrases_of(learning: Learning, program: Program, describer: Describer) -> Ph
     subject = subject_of(learning.tag, program, describer)
     metric, direction = _metric(learning.metric, program), direction_of(learning)
     readers = "all readers" if learning.segment == "all" else f"the segment {learning.segment}"
-    claim = range_ = ""
+    claim = interval = ""
     if learning.effect is not None and direction is not None:
         claim = f"{subject} {direction} {metric} for {readers} by about {size(learning.effect)}"
     if learning.ci_low is not None and learning.ci_high is not None:
-        range_ = _between(learning.ci_low, learning.ci_high)
+        interval = _between(learning.ci_low, learning.ci_high)
     return Phrases(
         subject=subject,
         direction=direction,
         metric=metric,
         readers=readers,
         claim=claim,
-        range=range_,
+        interval=interval,
         proof=f"{_counted(learning.n_experiments, 'experiment')} with {_counted(learning.n_creatives, 'text')}",
         age=_age(learning.age_cycles),
         grade=_GRADES.get(learning.grade, learning.grade),

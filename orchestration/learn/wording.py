@@ -96,7 +96,7 @@ def _standing(known: Sequence[Learning], phrases: dict[str, Phrases], kept: Sequ
 
 def _may_stand(text: str, phrases: Sequence[Phrases]) -> bool:
     """Whether a text from the ledger would be accepted today; the list of words may have changed since."""
-    return fault_of(text, len(phrases)) is None and ("range" not in text or all(part.range for part in phrases))
+    return fault_of(text, len(phrases)) is None and ("interval" not in text or all(part.interval for part in phrases))
 
 
 def _asked(
@@ -111,7 +111,13 @@ def _asked(
     text = asker.prompt.render(
         segment=segment,
         evidence=[
-            {"id": key, "claim": part.claim, "range": part.range, "proof": part.proof, "direction": part.direction}
+            {
+                "id": key,
+                "claim": part.claim,
+                "interval": part.interval,
+                "proof": part.proof,
+                "direction": part.direction,
+            }
             for key, part in phrases.items()
         ],
         notes=[

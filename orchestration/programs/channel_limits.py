@@ -15,12 +15,14 @@ class Limits(BaseModel):
     """Limits of one channel.
 
     Attributes:
+        kind: What is written there, in the plural.
         shortest: Graphemes; ``longest`` likewise.
         most_bytes: Bytes of UTF-8.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: str
     shortest: int = Field(ge=1)
     longest: int = Field(ge=1)
     most_bytes: int = Field(ge=1)
@@ -51,7 +53,9 @@ def graphemes(text: str) -> int:
             joined = True
             continue
         is_flag = "\U0001f1e6" <= character <= "\U0001f1ff"
-        extends = unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"} or "\U0001f3fb" <= character <= "\U0001f3ff"
+        extends = (
+            unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"} or "\U0001f3fb" <= character <= "\U0001f3ff"
+        )
         if extends or joined or (is_flag and flag):
             flag = False
         else:
