@@ -1,6 +1,7 @@
 """The moderation endpoint of a server: which categories it flags in each text, or that it did not say."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import openai
 
@@ -52,7 +53,7 @@ class Moderator:
         self._book.answered(None, call)
 
 
-def _categories(result: object) -> list[str]:
+def _categories(result: Any) -> list[str]:
     """Names of what was flagged; a flag without a category counts as one."""
     categories = result.categories
     told = categories if isinstance(categories, dict) else categories.model_dump(by_alias=True)

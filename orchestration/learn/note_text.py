@@ -5,7 +5,7 @@ list of what is allowed has to know only itself.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,26 +34,31 @@ def fault_of(text: str, evidence: int) -> str | None:
     """
     if not text.strip() or len(text) > LONGEST:
         return f"needs 1 to {LONGEST} characters"
-    current, told = 0, []
+    return next(_faults(text, evidence), None)
+
+
+def _faults(text: str, evidence: int) -> Iterator[str]:
+    current = 0
+    told: set[tuple[str, int]] = set()
     for name, number, word, _, strange in (match.groups() for match in _PIECE.finditer(text)):
         if strange is not None:
-            return f"holds a sign that is not allowed (U+{ord(strange):04X})"
+            yield f"holds a sign that is not allowed (U+{ord(strange):04X})"
         if word is not None and word.lower() not in allowed_words():
-            return f"holds a word that is not allowed ({word[:20]})"
+            yield f"holds a word that is not allowed ({word[:20]})"
         if name is None:
             continue
         place = int(number) if number else (1 if evidence == 1 else 0)
         if name not in _SLOTS or not 1 <= place <= evidence:
-            return f"has no such placeholder ({name}{'_' + number if number else ''})"
-        if name == "claim":
-            current = place
-        elif place != current:
-            return f"parts {name} from its claim"
+            yield f"has no such placeholder ({name}{'_' + number if number else ''})"
+        current = place if name == "claim" else current
+        if place != current:
+            yield f"parts {name} from its claim"
         if (name, place) in told:
-            return f"repeats {name}"
-        told.append((name, place))
+            yield f"repeats {name}"
+        told.add((name, place))
     missing = [place for place in range(1, evidence + 1) if ("claim", place) not in told]
-    return f"does not state the claim of evidence {missing[0]}" if missing else None
+    if missing:
+        yield f"does not state the claim of evidence {missing[0]}"
 
 
 def filled(text: str, phrases: Sequence[Phrases]) -> str:

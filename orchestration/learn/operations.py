@@ -160,18 +160,23 @@ def _faults(
     if operation.operation != "add" and {key for name in operation.notes for key in known[name].evidence} != set(ids):
         yield "cites other evidence than its notes"
     if operation.operation == "retire":
-        if operation.text:
-            yield "retires with a text"
-        return
+        yield from ["retires with a text"] * bool(operation.text)
+    else:
+        yield from _text_faults(operation.text, ids, notes, evidence, worded)
+
+
+def _text_faults(
+    text: str, ids: tuple[str, ...], notes: Sequence[Note], evidence: Mapping[str, Phrases], worded: set[str]
+) -> Iterator[str]:
     if worded & set(ids):
         yield "cites evidence that has a new text already"
     # A note that lost only a part of its evidence would leave the rest without a sentence.
     if any(set(note.evidence) & set(ids) and not set(note.evidence) <= set(ids) for note in notes):
         yield "tears a note apart"
-    fault = fault_of(operation.text, len(ids))
+    fault = fault_of(text, len(ids))
     if fault:
         yield fault
-    if "{interval" in operation.text and not all(evidence[cited].interval for cited in ids):
+    if "{interval" in text and not all(evidence[cited].interval for cited in ids):
         yield "asks for an interval that is not known"
 
 
