@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import httpx2
 import openai
@@ -36,6 +36,16 @@ class Answer:
     content: dict[str, Any] | None
     usage: Usage
     detail: str | None = None
+
+
+class Asks(Protocol):
+    """What writers need of a model."""
+
+    name: str
+
+    def ask(self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int) -> Answer:
+        """One answer; see ``ModelApi.ask``."""
+        ...
 
 
 class ModelApi:

@@ -24,6 +24,8 @@ _PERSONAL = {
 }
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _MARKUP = re.compile(r"</?[a-z!][^>]{0,200}>|&[a-z]{2,8};|&#x?[0-9a-f]{1,6};|[{}`]|<\||\|>|\]\(|\*\*", re.IGNORECASE)
+_ROMAN = re.compile(r"\b(?=[IVXLCDM]{2})M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})\b")
+_NOT_ROMAN = frozenset({"CD", "CV", "DC", "DI", "LI", "MC", "MD", "MI", "XL", "XXL"})
 _SHARED_WORDS = 7  # as many words in a row as the prompt has are no accident
 
 
@@ -73,7 +75,8 @@ def leakage(text: str, prompt: str | None, tags: Iterable[str]) -> list[str]:
 def figures(text: str) -> list[str]:
     """Every figure: digits of any script, roman and circled ones, and number words; in the order of the text."""
     plain = unicodedata.normalize("NFKC", text)
-    found: list[str] = []
+    found = [sign for sign in text if unicodedata.category(sign) in {"Nl", "No"}]  # before they are folded into letters
+    found += [word for word in _ROMAN.findall(plain) if word not in _NOT_ROMAN]
     digits = ""
     for character in plain:
         if character.isdecimal():

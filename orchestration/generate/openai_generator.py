@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from orchestration.edges.model_api import ModelApi
+from orchestration.edges.model_api import Asks
 from orchestration.edges.prompts import Prompt
 from orchestration.generate.generators import Generator
 from orchestration.generate.library import Library, likeness
@@ -84,7 +84,7 @@ class OpenAIGenerator:
 
     def __init__(
         self,
-        api: ModelApi,
+        api: Asks,
         program: Program,
         taxonomy: Taxonomy,
         fallback: Generator,

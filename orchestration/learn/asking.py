@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from orchestration.edges.model_api import Answer, ModelApi
+from orchestration.edges.model_api import Answer, Asks
 from orchestration.edges.prompts import Prompt
 from orchestration.learn.wording import PURPOSE, Asker
 
 
-def asker_of(api: ModelApi | None) -> Asker | None:
+def asker_of(api: Asks | None) -> Asker | None:
     """The asker of a model, or None to word offline."""
     if api is None:
         return None

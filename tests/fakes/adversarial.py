@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.edges.model_api import Answer
+from orchestration.records import Usage
+
 FIGURES = (
     "12 %",
     "90%",
@@ -131,6 +134,32 @@ class Adversarial:
     text: str | None
     finish: str = "stop"
     poison: str = ""
+
+    def heard(self) -> Answer:
+        """What the client makes of it; its own tests show over HTTP that it does."""
+        usage = Usage(10, 10, 0.0)
+        if self.text is None:
+            return Answer("refused", None, usage, "no")
+        if self.finish != "stop":
+            return Answer("truncated", None, usage)
+        try:
+            content = json.loads(self.text)
+        except ValueError:
+            return Answer("invalid", None, usage, "not a JSON object")
+        return Answer("ok", content, usage) if isinstance(content, dict) else Answer("invalid", None, usage)
+
+
+class Scripted:
+    """A model that gives one answer and then none."""
+
+    name = "fake-1"
+
+    def __init__(self, answer: Adversarial) -> None:
+        self._answers = [answer.heard()]
+
+    def ask(self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int) -> Answer:
+        """The answer, then a failure."""
+        return self._answers.pop() if self._answers else Answer("failed", None, Usage(0, 0, 0.0), "500")
 
 
 def note_answers(

@@ -1,6 +1,5 @@
 """Whatever a model answers, a note says what the warehouse says: 2,000 hostile answers, judged by an independent reading."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -66,22 +65,8 @@ FORBIDDEN = re.compile(
 )
 
 
-def answered(answer: Adversarial) -> Answer:
-    """What the client makes of an answer; its own tests show that it does."""
-    usage = Usage(10, 10, 0.0)
-    if answer.text is None:
-        return Answer("refused", None, usage, "no")
-    if answer.finish == "length":
-        return Answer("truncated", None, usage)
-    try:
-        content = json.loads(answer.text)
-    except ValueError:
-        return Answer("invalid", None, usage, "not a JSON object")
-    return Answer("ok", content, usage) if isinstance(content, dict) else Answer("invalid", None, usage)
-
-
 def worded(answer: Adversarial, kept: Sequence[Kept] = ()) -> Worded:
-    asker = Asker("fake-1", lambda *_: answered(answer), PROMPT)
+    asker = Asker("fake-1", lambda *_: answer.heard(), PROMPT)
     return word(BRIEF, WRITER, kept, asker)
 
 
