@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
@@ -67,7 +67,7 @@ def leakage(text: str, prompt: str | None, tags: Iterable[str]) -> list[str]:
     found += _phrases(text, _lists().leakage)
     found += [tag for tag in tags if "_" in tag and tag in text.casefold()]
     if prompt is not None:
-        known = set(_runs(prompt))
+        known = _known_runs(prompt)
         found += [" ".join(run) for run in _runs(text) if run in known][:1]
     return list(dict.fromkeys(found))
 
@@ -98,15 +98,14 @@ def figures(text: str) -> list[str]:
 
 def unsupported_figures(text: str, facts: Sequence[str]) -> list[str]:
     """Figures of a text that none of the facts has."""
-    known = {figure for fact in facts for figure in figures(fact)}
+    known = {figure for fact in facts for figure in _known_figures(fact)}
     return [figure for figure in dict.fromkeys(figures(text)) if figure not in known]
 
 
 def foreign_scripts(text: str, samples: Sequence[str]) -> list[str]:
     """Scripts of a text's letters that none of the samples is written in; look-alikes of other alphabets show here."""
-    known = {_script(letter) for sample in samples for letter in sample if letter.isalpha()} | {"LATIN"}
-    found = {_script(letter) for letter in unicodedata.normalize("NFKC", text) if letter.isalpha()}
-    return sorted(found - known)
+    known = {script for sample in samples for script in _known_scripts(sample)} | {"LATIN"}
+    return sorted(_scripts(text) - known)
 
 
 def invisible_signs(text: str) -> list[str]:
@@ -139,6 +138,11 @@ def _phrases(text: str, phrases: Iterable[str]) -> list[str]:
     return [phrase for phrase in phrases if f" {phrase} " in f" {folded} " or ("%" in phrase and phrase in signs)]
 
 
+@lru_cache(maxsize=32)
+def _known_runs(prompt: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_runs(prompt))
+
+
 def _runs(text: str) -> list[tuple[str, ...]]:
     words = _WORD.findall(_folded(text))
     return [tuple(words[at : at + _SHARED_WORDS]) for at in range(len(words) - _SHARED_WORDS + 1)]
@@ -150,8 +154,22 @@ def _folded(text: str) -> str:
     return "".join(sign for sign in plain if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
 
 
-def _script(letter: str) -> str:
-    return unicodedata.name(letter, "UNKNOWN").split()[0]
+@lru_cache(maxsize=256)
+def _known_figures(fact: str) -> tuple[str, ...]:
+    return tuple(figures(fact))
+
+
+@lru_cache(maxsize=256)
+def _known_scripts(sample: str) -> frozenset[str]:
+    return _scripts(sample)
+
+
+def _scripts(text: str) -> frozenset[str]:
+    """First words of the Unicode names of a text's letters; those of ASCII are known without looking."""
+    letters = {letter for letter in unicodedata.normalize("NFKC", text) if letter.isalpha()}
+    return frozenset(
+        "LATIN" if letter.isascii() else unicodedata.name(letter, "UNKNOWN").split()[0] for letter in letters
+    )
 
 
 @cache

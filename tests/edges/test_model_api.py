@@ -202,7 +202,7 @@ def test_no_fault_raises_or_overdraws(fault: str, api: str) -> None:
 def test_a_killed_cycle_knows_what_it_has_spent(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     warehouse.migrate()
-    now = dt.datetime(2026, 1, 5)
+    now = dt.datetime(2026, 1, 5, tzinfo=dt.UTC).replace(tzinfo=None)
     with model_server([OK]) as server:
         model = Model(
             generator="openai", name="fake-1", base_url=server.base_url, budget_usd_per_cycle=0.0065, **PRICES

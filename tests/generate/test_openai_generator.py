@@ -26,6 +26,7 @@ PROGRAM = read_program(Path(__file__).parents[2] / "orchestration" / "programs" 
 )
 LEARNING = Learning("e1", "p", 1, "click", "new", "question", "active", "B", 0.1, 0.05, 0.2, 9.0, 12, 30, 1.0, "")
 BRIEF = Brief("p", 2, "new", known=(LEARNING,), doubtful=(), open=())
+PROMPT = Prompt.load("subject_line")
 QUESTION, PLAIN, YOURS = "Is this the mug?", "Oak boards for the kitchen", "Linen sheets for your bedroom"
 REQUESTS = [
     CreativeRequest("p", 2, "new", "exploit", 0, frozenset({"question"})),
@@ -166,11 +167,11 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 def test_no_hostile_line_is_sent_in_two_thousand_answers(seed: int) -> None:
     offline = OfflineGenerator(TAXONOMY, STEERABLE, seed=1)
     for answer in creative_answers(500, seed, [0, 1, 2], GOOD):
-        drafts = OpenAIGenerator(Scripted(answer), PROGRAM, TAXONOMY, offline).write(
+        drafts = OpenAIGenerator(Scripted(answer), PROGRAM, TAXONOMY, offline, prompt=PROMPT).write(
             REQUESTS, BRIEF, voice="Plain.", avoid=frozenset()
         )
         for draft in drafts:
