@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, serving, turning
+from orchestration.commands import bench, building, evidence, intake, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -21,6 +21,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.run,
     turning.approve,
     turning.reject,
+    building.build,
     evidence.import_,
     intake.consume,
     evidence.backtest,

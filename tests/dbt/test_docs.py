@@ -29,7 +29,6 @@ FILLERS = frozenset(
         "this",
         "that",
         "by",
-        "as",
         "with",
     ]
 )
