@@ -22,8 +22,9 @@ def write_briefs(warehouse: Warehouse, program: Program, cycle: int, now: dt.dat
         Segment -> brief.
     """
     written = stored_briefs(warehouse, program.program, cycle)
-    if written:
-        return written
+    missing = [segment for segment in program.segments if segment not in written]
+    if not missing:
+        return {segment: written[segment] for segment in program.segments}
     policy = policy_values(warehouse)
     learnings = learnings_as_of(warehouse, program.program, program.objective.name, cycle)
     posteriors = {
@@ -31,7 +32,7 @@ def write_briefs(warehouse: Warehouse, program: Program, cycle: int, now: dt.dat
         for row in posteriors_as_of(warehouse, program.program, program.objective.name, cycle)
     }
     briefs = {}
-    for segment in program.segments:
+    for segment in missing:
         known = {tag: posteriors.get((segment, tag), posteriors.get(("all", tag))) for tag in program.tags}
         briefs[segment] = brief_for(
             program.program,
@@ -51,7 +52,7 @@ def write_briefs(warehouse: Warehouse, program: Program, cycle: int, now: dt.dat
         for segment, brief in briefs.items()
     }
     warehouse.append({"ledger.briefs": _rows(briefs, changes, now)})
-    return briefs
+    return {segment: (written | briefs)[segment] for segment in program.segments}
 
 
 def rules_of(program: Program) -> tuple[str, ...]:
