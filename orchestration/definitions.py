@@ -10,14 +10,14 @@ from orchestration.build.assets import published_marts, warehouse_models
 from orchestration.cadence import CADENCE, PARTITIONS
 from orchestration.deploy.assets import experiments
 from orchestration.generate.assets import creatives
-from orchestration.learn.assets import briefs
+from orchestration.learn.assets import briefs, wording
 from orchestration.measure.assets import raw_events, raw_inbox
 from orchestration.measure.pulls.assets import PULLS, pulls_job, pulls_schedule
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 from orchestration.settings import read_settings
 
 SETTINGS = read_settings()
-ASSETS = [raw_inbox, raw_events, warehouse_models, published_marts, briefs, creatives, experiments]
+ASSETS = [raw_inbox, raw_events, warehouse_models, published_marts, briefs, wording, creatives, experiments]
 
 cycle_job = dg.define_asset_job(
     "cycle", selection=dg.AssetSelection.assets(*ASSETS), partitions_def=PARTITIONS, executor_def=dg.in_process_executor

@@ -17,6 +17,8 @@ class Learning:
         effect: Shrunken log rate ratio; ``ci_low`` and ``ci_high`` hold at every look.
         log_e_value: Evidence against "this tag does nothing", natural logarithm.
         expected_value: Absolute effect weighted by the people it reaches; ranks the brief.
+        since_cycle: First cycle of the present run of active ones; None unless it is active.
+        age_cycles: How many of the program's cycles have confirmed it since, this one included; None likewise.
     """
 
     evidence_id: str
@@ -35,6 +37,21 @@ class Learning:
     n_creatives: int
     expected_value: float
     reason: str
+    since_cycle: int | None = None
+    age_cycles: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A text that was not let through, for the writer to learn from; nothing was measured, so it is no learning.
+
+    Attributes:
+        code: Why, in one word that can be counted.
+    """
+
+    text: str
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,10 @@ class Brief:
         known: Active learnings, most valuable first.
         doubtful: Contested and retired learnings: do not assume them.
         open: Tags worth testing next, most informative first.
+        rejected: Texts that were turned down before; everybody who writes is told, the control arm's writer too.
+        left_out: Active learnings for which the brief had no room, most valuable first.
+        voice: How the sender speaks.
+        rules: What any text must keep to, in words.
     """
 
     program: str
@@ -53,6 +74,10 @@ class Brief:
     known: tuple[Learning, ...]
     doubtful: tuple[Learning, ...]
     open: tuple[str, ...]
+    rejected: tuple[Rejection, ...] = ()
+    left_out: tuple[Learning, ...] = ()
+    voice: str = ""
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +136,5 @@ class ModelCall:
     model: str
     prompt_hash: str
     usage: Usage
-    status: Literal["ok", "refused", "truncated", "invalid", "failed"]
+    status: Literal["ok", "refused", "truncated", "invalid", "failed", "cached"]
     detail: str | None = None

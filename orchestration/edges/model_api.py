@@ -1,25 +1,29 @@
-"""The thin client of an OpenAI-compatible chat endpoint: one question, one JSON answer, every call on record.
+"""The client of an OpenAI-compatible endpoint: one question, one JSON answer, every call on record, never over budget."""
 
-Only what such servers share is relied on: chat completions, a JSON schema, finish reasons, token totals. ``create`` is
-called and not ``parse``, which loses the token count of an answer that was cut off.
-"""
-
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import httpx2
 import openai
-from openai.types.chat import ChatCompletion
 
+from orchestration.edges.deadline import within
+from orchestration.edges.model_book import Book, MemoryBook, Question
+from orchestration.edges.model_wire import Form, Heard, body_of, post, shortened
 from orchestration.errors import Refusal
 from orchestration.programs.definition import Model
 from orchestration.records import ModelCall, Usage
 
 _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
-_BYTES_PER_TOKEN = 3  # cautious: English has about four
-_LONGEST_DETAIL = 300
+_HOPELESS = frozenset({401, 403, 404})
+# Raised before a request has left: nothing can have been billed.
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_TIMEOUTS = 2  # after as many a server is not waited for again
+_FRAME_TOKENS = 64  # roles and separators that a server adds around a prompt
+_FREE, _UNTOLD = Usage(0, 0, 0.0), Usage(None, None, None)
 
 Status = Literal["ok", "refused", "truncated", "invalid", "failed"]
 
@@ -34,13 +38,27 @@ class Answer:
     detail: str | None = None
 
 
+class Asks(Protocol):
+    """What writers need of a model."""
+
+    name: str
+
+    def ask(self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int) -> Answer:
+        """One answer; see ``ModelApi.ask``."""
+        ...
+
+
 class ModelApi:
     """Asks a model within its budget.
 
+    A server that cannot help (no account, an exhausted quota, a wait longer than ours, errors at every attempt) is not
+    asked again by this object, so that a cycle with many questions ends as soon as one with a single question.
+
     Args:
         api_key: None is fine for a server of one's own (``base_url`` set).
-        model: Which model, where, its prices, and the budget that all calls of this object share.
-        timeout_seconds: For one attempt; the SDK's own default of ten minutes would stall a cycle.
+        model: Which model, where, its prices, and the budget of a cycle.
+        book: Remembers requests, costs and answers; what it says was spent counts against the budget.
+        timeout_seconds: For one attempt as a whole, however slowly its bytes come.
         attempts: Tries for errors that pass by themselves.
         longest_wait_seconds: A server that asks to wait longer is given up on.
         wait: Sleeps between attempts.
@@ -53,6 +71,7 @@ class ModelApi:
         self,
         api_key: str | None,
         model: Model,
+        book: Book | None = None,
         *,
         timeout_seconds: float = 60.0,
         attempts: int = 3,
@@ -65,25 +84,21 @@ class ModelApi:
             remedy = "Set OPENAI_API_KEY, or choose `generator: offline`."
             raise Refusal(f"model {model.name}", "no API key is set", remedy)
         self.name: str = model.name
-        self.spent_usd = 0.0
         self._model, self._wait = model, wait
-        self._attempts, self._longest_wait_seconds = attempts, longest_wait_seconds
+        self._book: Book = MemoryBook() if book is None else book
+        self._timeout, self._attempts, self._longest_wait = timeout_seconds, attempts, longest_wait_seconds
+        self._dearest_seen = 0.0
+        self._timeouts = 0
+        self._given_up: str | None = None
         # Retries are ours: the SDK would also retry an exhausted quota.
         self._client = openai.OpenAI(
             api_key=api_key or "none", base_url=model.base_url, timeout=timeout_seconds, max_retries=0
         )
 
-    def ask(
-        self,
-        text: str,
-        *,
-        purpose: str,
-        prompt_hash: str,
-        schema: Mapping[str, Any],
-        most_tokens: int,
-        record: Callable[[ModelCall], None],
-    ) -> Answer:
+    def ask(self, text: str, *, purpose: str, prompt_hash: str, schema: Mapping[str, Any], most_tokens: int) -> Answer:
         """Asks once, and again only where that may help; never raises for anything a server does.
+
+        The same question in the same cycle is answered from the book and costs nothing.
 
         Args:
             text: The whole prompt.
@@ -91,108 +106,106 @@ class ModelApi:
             prompt_hash: Version of the prompt.
             schema: JSON schema of the answer, an object.
             most_tokens: Longest answer that is paid for.
-            record: Called once for each attempt, before its answer is used.
         """
-        answer = Answer("failed", None, Usage(0, 0, 0.0), "no attempt was allowed")
-        dearest = self._cost((len(text.encode()) + len(json.dumps(dict(schema)))) // _BYTES_PER_TOKEN, most_tokens)
+        body = body_of(self._model, text, Form(purpose, schema), most_tokens)
+        spelled = json.dumps(body, sort_keys=True)
+        content_key = hashlib.sha256(f"{self._model.base_url}/{self._model.api}/{spelled}".encode()).hexdigest()
+        known = self._book.remembered(content_key)
+        if known is not None:
+            self._book.answered(None, ModelCall(purpose, self.name, prompt_hash, _FREE, "cached", "asked before"))
+            return Answer("ok", known, _FREE, "asked before")
+        # No tokenizer makes more tokens than there are bytes, so this is a bound and not an estimate.
+        dearest = self._cost(len(spelled.encode()) + _FRAME_TOKENS, most_tokens)
+        question = Question(purpose, self.name, content_key, dearest)
+        answer = Answer("failed", None, _FREE, "no attempt was allowed")
         for attempt in range(1, self._attempts + 1):
-            if self.spent_usd + dearest > self._model.budget_usd_per_cycle:
-                spent = f"{self.spent_usd:.4f} of {self._model.budget_usd_per_cycle:.4f} USD are spent"
-                answer = Answer("failed", None, Usage(0, 0, 0.0), f"not sent: {spent}, the call may cost {dearest:.4f}")
-                pause = None
+            request_id = None
+            pause: float | None = None
+            unsent = self._why_not(max(dearest, self._dearest_seen))
+            if unsent:
+                answer = Answer("failed", None, _FREE, f"not sent: {unsent}")
             else:
-                answer, pause = self._attempt(text, purpose, schema, most_tokens, 0.5 * 2 ** (attempt - 1))
-                # A cost nobody told counts as the dearest one, so that silence cannot overdraw the budget.
-                self.spent_usd += dearest if answer.usage.cost_usd is None else answer.usage.cost_usd
-            record(ModelCall(purpose, self.name, prompt_hash, answer.usage, answer.status, answer.detail))
-            if pause is None or attempt == self._attempts:
+                request_id = self._book.sending(question)
+                answer, pause = self._attempt(body, request_id, 0.5 * 2 ** (attempt - 1))
+            self._book.answered(
+                request_id, ModelCall(purpose, self.name, prompt_hash, answer.usage, answer.status, answer.detail)
+            )
+            if pause is None:
+                break
+            if attempt == self._attempts:
+                self._given_up = f"the server failed {attempt} times in a row"
                 break
             self._wait(pause)
+        if answer.content is not None:
+            self._book.remember(content_key, answer.content)
         return answer
 
-    def _attempt(
-        self, text: str, schema_name: str, schema: Mapping[str, Any], most_tokens: int, backoff: float
-    ) -> tuple[Answer, float | None]:
+    def _why_not(self, dearest: float) -> str | None:
+        if self._given_up:
+            return self._given_up
+        spent, budget = self._book.spent_usd(), self._model.budget_usd_per_cycle
+        if spent + dearest > budget:
+            return f"{spent:.4f} of {budget:.4f} USD are spent, the call may cost {dearest:.4f}"
+        return None
+
+    def _attempt(self, body: Mapping[str, Any], request_id: str, backoff: float) -> tuple[Answer, float | None]:
         """One request: the answer, and the seconds to wait before another, or None when another would not help."""
-        # Compatible servers know the old name of the limit, newer models of OpenAI only the new one.
-        limit = "max_completion_tokens" if self._model.base_url is None else "max_tokens"
-        body: dict[str, Any] = {limit: most_tokens}
-        if self._model.temperature is not None:
-            body["temperature"] = self._model.temperature
         try:
-            response = self._client.chat.completions.create(
-                model=self.name,
-                messages=[{"role": "user", "content": text}],
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": schema_name, "strict": True, "schema": dict(schema)},
-                },
-                **body,
-            )
+            heard = within(self._timeout, lambda: post(self._client, self._model, body, request_id))
         except openai.APIStatusError as error:
-            free = Usage(0, 0, 0.0)  # an error answer is not billed
-            return Answer("failed", None, free, _shortened(f"{error.status_code} {error.message}")), self._pause(
+            # An error answer is not billed.
+            return Answer("failed", None, _FREE, shortened(f"{error.status_code} {error.message}")), self._pause(
                 error, backoff
             )
-        except openai.APITimeoutError:
+        except (openai.APITimeoutError, TimeoutError):
             # Not asked again: the server may have answered and billed.
-            return Answer("failed", None, Usage(None, None, None), "timed out"), None
+            self._timeouts += 1
+            if self._timeouts == _TIMEOUTS:
+                self._given_up = f"the server timed out {_TIMEOUTS} times"
+            return Answer("failed", None, _UNTOLD, "timed out"), None
         except openai.APIConnectionError as error:
-            return Answer("failed", None, Usage(0, 0, 0.0), _shortened(f"no connection ({error.__cause__})")), backoff
-        except (openai.OpenAIError, ValueError) as error:
-            return Answer("invalid", None, Usage(None, None, None), _shortened(f"not a completion ({error})")), None
-        return self._read(response), None
+            if isinstance(error.__cause__, _NOT_SENT):
+                return Answer("failed", None, _FREE, shortened(f"no connection ({error.__cause__})")), backoff
+            detail = shortened(f"the connection broke ({error.__cause__})")
+            return Answer("failed", None, _UNTOLD, detail), None  # as after a timeout
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            # The SDK stumbles in many ways over what is no JSON, or JSON of another shape.
+            return Answer("invalid", None, _UNTOLD, shortened(f"not a completion ({error})")), None
+        return self._priced(heard), None
 
     def _pause(self, error: openai.APIStatusError, backoff: float) -> float | None:
-        if error.code == "insufficient_quota" or error.status_code not in _RETRIED:
+        if error.code == "insufficient_quota" or error.status_code in _HOPELESS:
+            self._given_up = f"the server answered {error.status_code} {error.code or ''}".strip()
             return None
-        try:
-            asked = float(error.response.headers.get("retry-after", backoff))
-        except ValueError:
-            asked = backoff
-        return max(asked, 0.0) if asked <= self._longest_wait_seconds else None
+        if error.status_code not in _RETRIED:
+            return None
+        asked = _asked_wait(error, backoff)
+        if asked > self._longest_wait:
+            self._given_up = f"the server asks to wait {asked:.0f} seconds"
+            return None
+        return asked
 
-    def _read(self, response: object) -> Answer:
-        """Takes the usage first; servers leave out what the SDK's types promise, so nothing is trusted to be there."""
-        if not isinstance(response, ChatCompletion):
-            return Answer("invalid", None, Usage(None, None, None), "not a completion")
-        usage = self._usage(response)
-        choices: list[Any] = getattr(response, "choices", None) or []
-        message = getattr(choices[0], "message", None) if choices else None
-        if message is None:
-            return Answer("invalid", None, usage, "no choices")
-        if getattr(message, "refusal", None):
-            return Answer("refused", None, usage, _shortened(str(message.refusal)))
-        finish = getattr(choices[0], "finish_reason", None)
-        if finish in {"length", "content_filter"}:
-            return Answer("truncated" if finish == "length" else "refused", None, usage, f"finish reason {finish}")
-        content = _object(getattr(message, "content", None))
-        return (
-            Answer("ok", content, usage) if content is not None else Answer("invalid", None, usage, "not a JSON object")
-        )
-
-    def _usage(self, response: ChatCompletion) -> Usage:
-        told = getattr(response, "usage", None)
-        tokens_in, tokens_out = (_count(getattr(told, name, None)) for name in ("prompt_tokens", "completion_tokens"))
+    def _priced(self, heard: Heard) -> Answer:
+        tokens_in, tokens_out = heard.tokens
         known = tokens_in is not None and tokens_out is not None
-        return Usage(tokens_in, tokens_out, self._cost(tokens_in or 0, tokens_out or 0) if known else None)
+        cost = self._cost(tokens_in or 0, tokens_out or 0) if known else None
+        # A server that bills more than a call should be able to cost will do so again.
+        self._dearest_seen = max(self._dearest_seen, cost or 0.0)
+        return Answer(heard.outcome, heard.content, Usage(tokens_in, tokens_out, cost), heard.detail)
 
     def _cost(self, tokens_in: int, tokens_out: int) -> float:
         prices = self._model.usd_per_million_input_tokens, self._model.usd_per_million_output_tokens
         return (tokens_in * prices[0] + tokens_out * prices[1]) / 1e6
 
 
-def _object(text: object) -> dict[str, Any] | None:
-    try:
-        content = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-def _shortened(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_DETAIL]
+def _asked_wait(error: openai.APIStatusError, backoff: float) -> float:
+    """Seconds the server asks to wait; our own backoff where it does not say, or says it as a date."""
+    headers = error.response.headers
+    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        try:
+            asked = float(headers[name]) * scale
+        except (KeyError, ValueError):
+            continue
+        if 0 <= asked < float("inf"):
+            return asked
+    return backoff

@@ -110,6 +110,7 @@ def _compiled(path: Path, body: str, declared: tuple[str, ...]) -> jinja2.Templa
     # The text goes to a model or a reader as it is, so nothing is escaped for HTML; the sandbox keeps templates from
     # running code.
     environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["capitalise"] = _capitalise  # jinja's own would lower the rest
     try:
         used = meta.find_undeclared_variables(environment.parse(body))
         template = environment.from_string(body)
@@ -123,3 +124,7 @@ def _compiled(path: Path, body: str, declared: tuple[str, ...]) -> jinja2.Templa
             "Declare what the template uses, and nothing else.",
         )
     return template
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -13,7 +13,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
 @dg.asset(
     key=["generate", "creatives"],
     group_name="generate",
-    deps=[dg.AssetKey(["learn", "briefs"]), dg.AssetKey(["marts", "tag_posteriors"])],
+    deps=[dg.AssetKey(["learn", "wording"]), dg.AssetKey(["marts", "tag_posteriors"])],
     partitions_def=PARTITIONS,
     backfill_policy=ONE_BY_ONE,
     pool="warehouse",

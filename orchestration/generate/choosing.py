@@ -1,61 +1,38 @@
-"""Chooses the generator a program asks for, and remembers what its model calls cost."""
+"""Chooses the generator a program asks for."""
 
 import datetime as dt
-import hashlib
 import os
 
+from orchestration.edges.model_choice import model_of
 from orchestration.edges.warehouse import Warehouse
-from orchestration.errors import Refusal
+from orchestration.generate.creatives import seed_of
 from orchestration.generate.generators import Generator, OfflineGenerator
+from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
-from orchestration.records import ModelCall
 
 
 def generator_for(
     program: Program, taxonomy: Taxonomy, warehouse: Warehouse, *, cycle: int, seed: int, now: dt.datetime
 ) -> Generator:
-    """The generator of a program; one that asks a model records every call in ``ledger.model_calls`` before its answer is read.
+    """The generator of a program; one that asks a model notes every call in the ledger, before it leaves and before its answer is read.
 
     Raises:
         Refusal: if the program asks for a model and no key or model is configured.
     """
     offline = OfflineGenerator(taxonomy, tuple(program.tags), seed)
-    if program.model.generator == "offline":
+    api = model_of(program, warehouse, cycle, now)
+    if api is None:
         return offline
-    from orchestration.edges.model_api import ModelApi
+    from orchestration.edges.model_book import LedgerBook
+    from orchestration.edges.moderation import Moderator
     from orchestration.generate.openai_generator import OpenAIGenerator
+    from orchestration.generate.ranking import ranker_of
 
-    key = os.environ.get("OPENAI_API_KEY", "")
-    needs_key = not key and not program.model.base_url  # a server of one's own may ask for none
-    if needs_key or not program.model.name:
-        missing = "OPENAI_API_KEY is not set" if needs_key else "its model has no name"
-        raise Refusal(
-            f"program {program.program}", f"asks for a model, but {missing}", "Set it, or choose `generator: offline`."
-        )
-    calls = 0
-
-    def record(call: ModelCall) -> None:
-        nonlocal calls
-        calls += 1
-        call_id = hashlib.sha256(f"{program.program}/{cycle}/{now.isoformat()}/{calls}".encode()).hexdigest()
-        warehouse.append({"ledger.model_calls": [_row(call, call_id, program.program, cycle, now)]})
-
-    return OpenAIGenerator(ModelApi(key, program.model), program.model, taxonomy, tuple(program.tags), offline, record)
-
-
-def _row(call: ModelCall, call_id: str, program: str, cycle: int, now: dt.datetime) -> dict[str, object]:
-    return {
-        "call_id": call_id,
-        "program": program,
-        "cycle": cycle,
-        "purpose": call.purpose,
-        "model": call.model,
-        "prompt_hash": call.prompt_hash,
-        "input_tokens": call.usage.input_tokens,
-        "output_tokens": call.usage.output_tokens,
-        "cost_usd": call.usage.cost_usd,
-        "status": call.status,
-        "detail": call.detail,
-        "recorded_at": now,
-    }
+    rng = seed_of(seed, program.program, cycle, "ranking")
+    ranker = ranker_of(warehouse, program, cycle, taxonomy, rng, int(policy()["predictor_min_experiments"]))
+    moderate = None
+    if program.model.moderation:
+        book = LedgerBook(warehouse, program.program, cycle, now)
+        moderate = Moderator(os.environ.get("OPENAI_API_KEY"), program.model, book).flagged
+    return OpenAIGenerator(api, program, taxonomy, offline, ranker=ranker, moderate=moderate)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.creatives import PlannedCreative, creative_rows, tag_rows, write_cycle
+from orchestration.generate.facts import fact_rows, facts_by_creative
 from orchestration.generate.generators import Generator
+from orchestration.generate.screening import Fact
 from orchestration.learn.proven import Proven, proven_texts
 from orchestration.learn.reading import policy_values, posteriors_as_of, sent_texts
 from orchestration.learn.taxonomy import Taxonomy
@@ -39,7 +41,8 @@ def generate_cycle(
         posteriors = posteriors_as_of(warehouse, program.program, program.objective.name, cycle)
         proven = _proven(warehouse, program, cycle) if program.experiments.resend else None
         written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed, proven=proven)
-        _record(warehouse, program, cycle, briefs, written, taxonomy, now)
+        facts = facts_by_creative(program, written, taxonomy, used)
+        _record(warehouse, program, cycle, briefs, written, taxonomy, facts, now)
     return warehouse.rows(
         """
         select plans.send_number, plans.segment, plans.role, creatives.text, creatives.is_fallback,
@@ -68,6 +71,7 @@ def _record(
     briefs: Mapping[str, Brief],
     written: list[PlannedCreative],
     taxonomy: Taxonomy,
+    facts: dict[str, dict[str, Fact]],
     now: dt.datetime,
 ) -> None:
     numbers: dict[tuple[int, str], int] = {}
@@ -106,6 +110,7 @@ def _record(
         {
             "ledger.creatives": creative_rows(written, briefs, now),
             "ledger.creative_tags": tag_rows(written, taxonomy),
+            "ledger.creative_facts": fact_rows(facts, taxonomy, now),
             "ledger.plans": plans,
             "ledger.approvals": approvals,
         }

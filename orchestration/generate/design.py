@@ -4,7 +4,6 @@ Exploit arms are Thompson draws from the posterior over tag effects. Explore arm
 that the pair's contrast is caused by that tag alone. Control arms know nothing of the learnings.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import numpy as np
 from orchestration.generate.slots import Slot
 from orchestration.learn.policy import policy
 from orchestration.learn.reading import Posterior
+from orchestration.learn.worth import untried_sd, worth_of_knowing
 from orchestration.programs.definition import Program
 from orchestration.records import Role
 
@@ -70,35 +70,18 @@ def plan_arms(
 
 
 def focus_tags(tags: Sequence[str], posteriors: Sequence[Posterior], count: int, rng: np.random.Generator) -> list[str]:
-    """Draws the tags worth an experiment: without replacement, in proportion to what knowing them would be worth.
-
-    The worth of a tag is the expected loss of choosing by its posterior mean, sd * (phi(z) - z Phi(-z)) with z = |mean| / sd (Raiffa
-    and Schlaifer 1961), plus a share of the effect itself while it is unproved, so that what is likely true is also proved.
-    """
+    """Draws the tags worth an experiment: without replacement, in proportion to what knowing them would be worth."""
     known = {row.tag: row for row in posteriors if row.segment == "all"}
-    worth = np.array([_worth(known.get(tag)) for tag in tags])
+    worth = np.array([worth_of_knowing(known.get(tag)) for tag in tags])
     chosen = rng.choice(len(tags), size=min(count, len(tags)), replace=False, p=worth / worth.sum())
     return [tags[index] for index in chosen]
-
-
-def _worth(posterior: Posterior | None) -> float:
-    mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, _untried_sd())
-    z = abs(mean) / sd
-    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    tail = math.erfc(z / math.sqrt(2)) / 2
-    return sd * (density - z * tail) + abs(mean) / 4 + 0.002
-
-
-def _untried_sd() -> float:
-    """Standard deviation of the effect of a tag nobody has tried."""
-    return math.sqrt(policy()["choice_prior_variance"])
 
 
 def _thompson(tags: Sequence[str], known: dict[str, Posterior], rng: np.random.Generator) -> frozenset[str]:
     chosen = []
     for tag in tags:
         posterior = known.get(tag)
-        mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, _untried_sd())
+        mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, untried_sd())
         if rng.normal(mean, sd) > 0:
             chosen.append(tag)
     return frozenset(chosen)

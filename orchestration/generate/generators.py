@@ -2,14 +2,19 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 
 from orchestration.errors import Refusal
 from orchestration.generate.grammar import grammar_of
+from orchestration.generate.library import Library
+from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.records import Brief, CreativeRequest, Draft, Usage
+
+_LINES_TRIED = 60
 
 
 class Generator(Protocol):
@@ -57,9 +62,10 @@ class OfflineGenerator:
             Refusal: if a tag is not steerable, or every line of a tag set is used up.
         """
         used = set(avoid)
+        library = Library(sorted(avoid), policy()["near_duplicate_similarity"])
         drafts = []
         for request in requests:
-            text = next((line for line in self._lines(request) if line not in used), None)
+            text = self._unlike(request, used, library)
             if text is None:
                 raise Refusal(
                     _subject(request), "no unused line has these tags", "Extend grammar.yaml, or ask for other tags."
@@ -67,6 +73,15 @@ class OfflineGenerator:
             used.add(text)
             drafts.append(Draft(request, text, request.tags, self.name, None, None, None, None, Usage(0, 0, 0.0)))
         return drafts
+
+    def _unlike(self, request: CreativeRequest, used: set[str], library: Library) -> str | None:
+        """The first unused line that is not near a past one; where the first many all are, the first unused one."""
+        fallback = None
+        for line in islice((line for line in self._lines(request) if line not in used), _LINES_TRIED):
+            if library.near(line, except_near=request.twin_of) is None:
+                return line
+            fallback = fallback or line
+        return fallback
 
     def _lines(self, request: CreativeRequest) -> Iterator[str]:
         unknown = request.tags - self._steerable

@@ -1,16 +1,19 @@
-"""The generator that asks a model: its lines are checked, and what it cannot write the offline one does."""
+"""The generator that asks a model: its lines are screened and ranked, and what it cannot write the offline one does."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from orchestration.edges.model_api import ModelApi
+from orchestration.edges.model_api import Asks
 from orchestration.edges.prompts import Prompt
 from orchestration.generate.generators import Generator
-from orchestration.generate.grammar import LONGEST
+from orchestration.generate.library import Library, likeness
+from orchestration.generate.ranking import Ranker
+from orchestration.generate.screening import Screen, Written
+from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
-from orchestration.programs.definition import Model
-from orchestration.records import Brief, CreativeRequest, Draft, ModelCall, Usage
+from orchestration.programs.definition import Program
+from orchestration.records import Brief, CreativeRequest, Draft, Usage
 
 PURPOSE = "subject_line"
 SCHEMA: Final[dict[str, Any]] = {
@@ -29,9 +32,11 @@ SCHEMA: Final[dict[str, Any]] = {
     "required": ["lines"],
     "additionalProperties": False,
 }
-SHORTEST = 10
-_TOKENS_PER_LINE, _TOKENS_AROUND = 80, 200
+_TOKENS_PER_CHARACTER, _TOKENS_PER_LINE, _TOKENS_AROUND = 0.6, 30, 200
 _ROUNDS = 2
+_REJECTED_TOLD = 20  # lines; more would drown the task
+
+Moderate = Callable[[Sequence[str]], list[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +52,31 @@ class _Task:
     brief: Brief
     voice: str
     avoid: frozenset[str]
+    screen: Screen
+    drafts: dict[int, Draft] = field(default_factory=dict)
+    rejected: list[_Rejected] = field(default_factory=list)
+
+    @property
+    def left(self) -> list[int]:
+        """Slots that nothing was accepted for."""
+        return [slot for slot in range(len(self.requests)) if slot not in self.drafts]
 
 
 class OpenAIGenerator:
     """Writes with a model behind an OpenAI-compatible endpoint.
 
-    A line counts only if the taxonomy reads exactly the asked tags in it, its length fits and it is new. What fails is
-    asked for once more with the reason, and then written by the fallback.
+    Several candidates are asked for each slot. One counts only if screening finds nothing against it: exactly the asked tags, the
+    channel's limits, no figure the program does not state, nothing near a past text. What is informed by learnings is taken
+    by the ranker's draw, a twin by its likeness, and the control arm's text as it comes. Slots left empty are asked for once more
+    with the reasons, and then written by the fallback.
 
     Args:
         api: Asks within its budget.
-        model: What the program says about the model.
+        program: What is written, for which channel, with which facts.
         taxonomy: Reads which tags a text has.
-        steerable: Tags that requests ask for or exclude.
         fallback: Writes what the model could not; its drafts are marked.
-        record: Called with each call's usage before the answer is used.
+        ranker: None takes candidates as they come.
+        moderate: Texts -> categories an endpoint flagged in each; None where none is configured.
         prompt: ``subject_line``, unless another with the same inputs is tried.
     """
 
@@ -69,16 +84,18 @@ class OpenAIGenerator:
 
     def __init__(
         self,
-        api: ModelApi,
-        model: Model,
+        api: Asks,
+        program: Program,
         taxonomy: Taxonomy,
-        steerable: tuple[str, ...],
         fallback: Generator,
-        record: Callable[[ModelCall], None],
+        *,
+        ranker: Ranker | None = None,
+        moderate: Moderate | None = None,
         prompt: Prompt | None = None,
     ) -> None:
-        self._api, self._model_name, self._taxonomy, self._steerable = api, model.name, taxonomy, steerable
-        self._fallback, self._record, self._prompt = fallback, record, prompt or Prompt.load("subject_line")
+        self._api, self._program, self._taxonomy, self._fallback = api, program, taxonomy, fallback
+        self._ranker, self._moderate = ranker, moderate
+        self._prompt = prompt or Prompt.load("subject_line")
 
     def write(
         self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]
@@ -88,56 +105,47 @@ class OpenAIGenerator:
         Raises:
             Refusal: if the fallback cannot write what the model could not.
         """
-        task = _Task(requests, brief, voice, avoid)
-        drafts: dict[int, Draft] = {}
-        rejected: list[_Rejected] = []
+        library = Library(sorted(avoid), policy()["near_duplicate_similarity"])
+        task = _Task(requests, brief, voice, avoid, Screen(self._program, self._taxonomy, library))
         for _ in range(_ROUNDS):
-            left = [slot for slot in range(len(requests)) if slot not in drafts]
-            may_help = bool(left) and self._round(task, left, drafts, rejected)
-            if not may_help:
+            if not task.left or not self._round(task):
                 break
-        left = [slot for slot in range(len(requests)) if slot not in drafts]
-        taken = avoid | {draft.text for draft in drafts.values()}
+        left = task.left
+        taken = avoid | {draft.text for draft in task.drafts.values()}
         remaining = [requests[slot] for slot in left]
         stand_ins = self._fallback.write(remaining, brief, voice=voice, avoid=taken) if left else []
-        drafts |= {slot: replace(draft, is_fallback=True) for slot, draft in zip(left, stand_ins, strict=True)}
+        drafts = task.drafts | {
+            slot: replace(draft, is_fallback=True) for slot, draft in zip(left, stand_ins, strict=True)
+        }
         return [drafts[slot] for slot in range(len(requests))]
 
-    def _round(self, task: _Task, slots: list[int], drafts: dict[int, Draft], rejected: list[_Rejected]) -> bool:
-        """Asks for some slots; adds to ``drafts`` what is accepted and to ``rejected`` what is not.
-
-        Returns:
-            Whether asking for the others again may help.
-        """
-        rendered = self._rendered(task, slots, rejected)
+    def _round(self, task: _Task) -> bool:
+        """Asks for the slots that are left; whether asking again for those still left may help."""
+        slots, each = task.left, int(policy()["candidates_per_slot"])
+        rendered = self._rendered(task, slots, each)
+        room = _TOKENS_PER_LINE + _TOKENS_PER_CHARACTER * task.screen.limits.longest
         answer = self._api.ask(
             rendered,
             purpose=PURPOSE,
             prompt_hash=self._prompt.hash,
             schema=SCHEMA,
-            most_tokens=_TOKENS_AROUND + _TOKENS_PER_LINE * len(slots),
-            record=self._record,
+            most_tokens=round(_TOKENS_AROUND + room * each * len(slots)),
         )
         if answer.content is None:
             return answer.status in {"truncated", "invalid"}
-        texts: dict[int, str] = {}
-        used = {*task.avoid, *(draft.text for draft in drafts.values())}
-        for slot, text in _lines(answer.content):
-            if slot not in slots or slot in texts:
-                continue
-            fault = self._fault(text, task.requests[slot].tags, used)
-            if fault:
-                rejected.append(_Rejected(slot, text, fault))
-            else:
-                texts[slot] = text
-                used.add(text)
-        for (slot, text), usage in zip(texts.items(), _shared(answer.usage, len(texts)), strict=True):
-            drafts[slot] = Draft(
+        accepted = self._accepted(task, slots, _lines(answer.content), self._instructions(task))
+        chosen: dict[int, str] = {}
+        for slot in slots:
+            free = [text for text in accepted.get(slot, []) if text not in chosen.values()]
+            if free:
+                chosen[slot] = free[self._choice(task.requests[slot], free)]
+        for (slot, text), usage in zip(chosen.items(), _shared(answer.usage, len(chosen)), strict=True):
+            task.drafts[slot] = Draft(
                 request=task.requests[slot],
                 text=text,
                 tags=task.requests[slot].tags,
                 generator=self.name,
-                model=self._model_name,
+                model=self._api.name,
                 prompt_name=self._prompt.name,
                 prompt_hash=self._prompt.hash,
                 rendered_prompt=rendered,
@@ -145,53 +153,91 @@ class OpenAIGenerator:
             )
         return True
 
-    def _rendered(self, task: _Task, slots: list[int], rejected: list[_Rejected]) -> str:
-        requests, brief = task.requests, task.brief
+    def _accepted(
+        self, task: _Task, slots: list[int], lines: list[tuple[int, str]], instructions: str
+    ) -> dict[int, list[str]]:
+        """Slot -> texts that nothing speaks against; the others are remembered with the reason."""
+        asked = [(slot, text) for slot, text in dict.fromkeys(lines) if slot in slots]
+        used = task.avoid | {draft.text for draft in task.drafts.values()}
+        clean: list[tuple[int, str]] = []
+        for slot, text in asked:
+            written = Written(task.requests[slot], text, self.name, prompt=instructions)
+            fault = "was used before" if text in used else task.screen.fault(task.screen.facts(written))
+            if fault:
+                task.rejected.append(_Rejected(slot, text, fault))
+            else:
+                clean.append((slot, text))
+        flags = self._moderate([text for _, text in clean]) if self._moderate and clean else [[] for _ in clean]
+        accepted: dict[int, list[str]] = {}
+        for (slot, text), flagged in zip(clean, flags, strict=True):
+            if flagged:
+                task.rejected.append(_Rejected(slot, text, f"was flagged for {', '.join(flagged)}"))
+            else:
+                accepted.setdefault(slot, []).append(text)
+        return accepted
+
+    def _choice(self, request: CreativeRequest, texts: list[str]) -> int:
+        if request.twin_of is not None:
+            alike = [likeness(text, request.twin_of) for text in texts]
+            return alike.index(max(alike))
+        if self._ranker is None or request.role == "control":  # the control arm must not profit from what was learned
+            return 0
+        return self._ranker.best(texts, request.segment)
+
+    def _rendered(self, task: _Task, slots: list[int], each: int) -> str:
         asked = [
             {
                 "slot": slot,
-                "has": sorted(requests[slot].tags),
-                "has_not": [tag for tag in self._steerable if tag not in requests[slot].tags],
-                "twin_of": requests[slot].twin_of,
+                "has": sorted(task.requests[slot].tags),
+                "has_not": [tag for tag in self._program.tags if tag not in task.requests[slot].tags],
+                "twin_of": task.requests[slot].twin_of,
             }
             for slot in slots
         ]
+        told = [line for line in task.rejected if line.slot in slots][-_REJECTED_TOLD:]
+        return self._filled(task, asked, each, told, self._program.facts, task.brief.rejected)
+
+    def _instructions(self, task: _Task) -> str:
+        """The prompt without what a good text may share with it."""
+        return self._filled(task, [], 1, [], [], ())
+
+    def _filled(
+        self, task: _Task, slots: list[Any], each: int, rejected: list[_Rejected], facts: list[str], turned_down: Any
+    ) -> str:
+        brief, limits, known = task.brief, task.screen.limits, set(self._taxonomy.names)
         findings = [
             f"{learning.tag} {'raises' if learning.effect > 0 else 'lowers'} the {learning.metric} rate"
             for learning in brief.known
             if learning.effect
         ]
         return self._prompt.render(
+            kind=limits.kind,
             voice=task.voice or "Friendly and plain.",
             segment=brief.segment,
-            meanings=[(tag, self._taxonomy.describe(tag)) for tag in self._steerable],
+            meanings=[(tag, self._taxonomy.describe(tag)) for tag in self._program.tags if tag in known],
             known=findings,
             doubtful=sorted({learning.tag for learning in brief.doubtful}),
-            slots=asked,
-            longest=LONGEST,
-            rejected=[line for line in rejected if line.slot in slots],
-        )
-
-    def _fault(self, text: str, tags: frozenset[str], used: Iterable[str]) -> str | None:
-        """Why a line cannot be taken, in words that help to write a better one; None if it can."""
-        if not text.isprintable() or not SHORTEST <= len(text) <= LONGEST:
-            return f"needs {SHORTEST} to {LONGEST} printable characters on one line"
-        if text in used:
-            return "was used before"
-        found = self._taxonomy.extract(text) & frozenset(self._steerable)
-        lacks, has = ", ".join(sorted(tags - found)), ", ".join(sorted(found - tags))
-        return (
-            " and ".join(part for part in (lacks and f"lacks {lacks}", has and f"must not have {has}") if part) or None
+            facts=facts,
+            must=self._program.disclosures,
+            slots=slots,
+            each=each,
+            shortest=limits.shortest,
+            longest=limits.longest,
+            rejected=rejected,
+            turned_down=turned_down,
         )
 
 
 def _lines(content: dict[str, Any]) -> list[tuple[int, str]]:
-    """Slots and texts of an answer; anything of another shape is passed over, for weak servers ignore the schema."""
-    lines = content.get("lines")
+    """Slots and texts of an answer; a line of any other shape is passed over, for weak servers ignore the schema."""
+    lines = content.get("lines") if set(content) == {"lines"} else None
     return [
         (line["slot"], line["text"].strip())
         for line in (lines if isinstance(lines, list) else [])
-        if isinstance(line, dict) and isinstance(line.get("slot"), int) and isinstance(line.get("text"), str)
+        if isinstance(line, dict)
+        and set(line) == {"slot", "text"}
+        and type(line["slot"]) is int
+        and isinstance(line["text"], str)
     ]
 
 

@@ -23,11 +23,27 @@ def learnings_as_of(warehouse: Warehouse, program: str, metric: str, cycle: int)
     """Rows of ``marts.learnings`` of the last cycle up to the given one, ordered by segment and tag."""
     rows = warehouse.rows(
         """
+        with seen as (
+            select *, dense_rank() over (order by cycle) as look
+            from marts.learnings
+            where program = $program and metric = $metric and cycle <= $cycle
+        ),
+        broken as (
+            select *, coalesce(max(look) filter (where status <> 'active') over (partition by segment, tag), 0) as last_other_look
+            from seen
+        ),
+        runs as (
+            select *, min(cycle) filter (where look > last_other_look) over (partition by segment, tag) as run_since,
+                count(*) filter (where look > last_other_look) over (partition by segment, tag) as run_looks,
+                max(look) over () as last_look
+            from broken
+        )
         select evidence_id, program, cycle, metric, segment, tag, status, grade, effect, ci_low, ci_high, log_e_value,
-            n_experiments, n_creatives, expected_value, reason
-        from marts.learnings
-        where program = $program and metric = $metric
-            and cycle = (select max(cycle) from marts.learnings where program = $program and metric = $metric and cycle <= $cycle)
+            n_experiments, n_creatives, expected_value, reason,
+            case when status = 'active' then run_since end as since_cycle,
+            case when status = 'active' then run_looks end as age_cycles
+        from runs
+        where look = last_look
         order by segment, tag
         """,
         {"program": program, "metric": metric, "cycle": cycle},

@@ -109,9 +109,16 @@ class Experiments(_Strict):
 
 
 class Model(_Strict):
-    """The model that writes; ``offline`` needs no account."""
+    """The model that writes; ``offline`` needs no account.
+
+    Attributes:
+        api: Which of OpenAI's two interfaces the server speaks; every compatible one speaks ``chat``.
+        moderation: Model of the server's moderation endpoint that screens each text, or None where it has none.
+    """
 
     generator: Literal["offline", "openai"] = "offline"
+    api: Literal["chat", "responses"] = "chat"
+    moderation: str | None = None
     name: str | None = None
     base_url: str | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -143,6 +150,8 @@ class Program(_Strict):
     activation: Activation | None = None
     model: Model = Model()
     voice: str = ""
+    facts: list[str] = Field(default=[], description="What a model's texts may state; a figure they use stands here.")
+    disclosures: list[str] = Field(default=[], description="Phrases that every text must carry.")
     first_cycle: dt.date
     approval: Literal["automatic", "required"] = "required"
     dry_run: bool = True

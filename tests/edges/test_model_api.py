@@ -1,15 +1,20 @@
 """What the client makes of everything a model server may do."""
 
+import datetime as dt
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.edges.model_api import Answer, ModelApi
+from orchestration.edges.model_book import LedgerBook, MemoryBook, Question
+from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.programs.definition import Model
 from orchestration.records import ModelCall, Usage
-from tests.fakes.model_server import Reply, completion, error, model_server
+from tests.fakes.model_server import FAULTS, Reply, completion, error, model_server, response
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 PRICES = {"usd_per_million_input_tokens": 2.0, "usd_per_million_output_tokens": 10.0}
@@ -18,22 +23,22 @@ FREE, UNKNOWN = Usage(0, 0, 0.0), Usage(None, None, None)
 OK = completion('{"a": 1}')
 
 
+def asked(api: ModelApi, text: str = "hello") -> Answer:
+    return api.ask(text, purpose="test", prompt_hash="h", schema=SCHEMA, most_tokens=50)
+
+
 def play(
-    script: Sequence[Reply], *, asks: int = 1, budget: float = 1.0, timeout: float = 5.0
+    script: Sequence[Reply], *, asks: int = 1, budget: float = 1.0, timeout: float = 5.0, api: str = "chat"
 ) -> tuple[list[Answer], list[ModelCall], list[float], list[dict[str, Any]]]:
     """Answers, recorded calls, waits and requests of asking a server that follows a script."""
-    calls: list[ModelCall] = []
-    waits: list[float] = []
+    book, waits = MemoryBook(), list[float]()
     with model_server(script) as server:
         model = Model(
-            generator="openai", name="fake-1", base_url=server.base_url, budget_usd_per_cycle=budget, **PRICES
+            generator="openai", name="fake-1", base_url=server.base_url, budget_usd_per_cycle=budget, api=api, **PRICES
         )
-        api = ModelApi(None, model, timeout_seconds=timeout, wait=waits.append)
-        answers = [
-            api.ask("hello", purpose="test", prompt_hash="h", schema=SCHEMA, most_tokens=50, record=calls.append)
-            for _ in range(asks)
-        ]
-    return answers, calls, waits, server.requests
+        client = ModelApi(None, model, book, timeout_seconds=timeout, wait=waits.append)
+        answers = [asked(client, f"hello {number}") for number in range(asks)]
+    return answers, book.calls, waits, server.requests
 
 
 def test_an_answer_is_read_and_paid() -> None:
@@ -98,33 +103,125 @@ def test_patience_ends() -> None:
     assert waits == [0.5, 1.0]
 
 
-def test_a_slow_first_byte_is_given_up_once_and_may_have_cost() -> None:
-    (answer,), calls, _, requests = play([Reply(OK.body, delay_seconds=0.6)], timeout=0.2)
+@pytest.mark.parametrize("fault", ["slow first byte", "a byte now and then"])
+def test_a_server_that_is_slow_in_any_way_is_given_up_and_may_have_cost(fault: str) -> None:
+    started = time.monotonic()
+    (answer,), calls, _, requests = play([FAULTS[fault]], timeout=0.3)
     assert (answer.status, answer.detail, answer.usage) == ("failed", "timed out", UNKNOWN)
     assert len(calls) == len(requests) == 1
+    assert time.monotonic() - started < 2
+
+
+def test_a_broken_connection_may_have_cost_and_is_not_asked_again() -> None:
+    (answer,), calls, waits, requests = play([FAULTS["cut off"]])
+    assert (answer.status, answer.usage) == ("failed", UNKNOWN)
+    assert len(calls) == len(requests) == 1
+    assert waits == []
 
 
 def test_nobody_listening_is_named() -> None:
-    calls: list[ModelCall] = []
-    model = Model(generator="openai", name="fake-1", base_url="http://127.0.0.1:9/v1")
-    api = ModelApi("key", model, wait=lambda _: None)
-    answer = api.ask("hello", purpose="test", prompt_hash="h", schema=SCHEMA, most_tokens=5, record=calls.append)
+    book = MemoryBook()
+    model = Model(generator="openai", name="fake-1", base_url="http://127.0.0.1:9/v1", **PRICES)
+    answer = asked(ModelApi("key", model, book, wait=lambda _: None))
     assert answer.status == "failed"
     assert "no connection" in (answer.detail or "")
-    assert len(calls) == 3
+    assert len(book.calls) == 3
+    assert book.spent_usd() == 0
+
+
+@pytest.mark.parametrize("fault", ["insufficient quota", "429 with retry-after above 120", "401", "500"])
+def test_a_server_that_cannot_help_is_not_asked_by_the_next_question(fault: str) -> None:
+    answers, calls, _, requests = play([FAULTS[fault]], asks=4)
+    assert {answer.status for answer in answers} == {"failed"}
+    assert len(requests) == (3 if fault == "500" else 1)
+    assert all((call.detail or "").startswith("not sent: the server") for call in calls[len(requests) :])
 
 
 def test_the_budget_is_asked_before_each_call() -> None:
-    answers, calls, _, requests = play([OK], asks=3, budget=0.0065)
+    answers, calls, _, requests = play([OK], asks=3, budget=0.0085)
     assert [answer.status for answer in answers] == ["ok", "ok", "failed"]
     assert len(requests) == 2
-    assert (calls[2].detail or "").startswith("not sent: 0.0060 of 0.0065 USD")
+    assert (calls[2].detail or "").startswith("not sent: 0.0060 of 0.0085 USD")
 
 
 def test_an_untold_cost_counts_as_the_dearest() -> None:
-    answers, _, _, requests = play([completion('{"a": 1}', usage=None)], asks=3, budget=0.0015)
+    answers, _, _, requests = play([completion('{"a": 1}', usage=None)], asks=3, budget=0.0035)
     assert [answer.status for answer in answers] == ["ok", "ok", "failed"]
     assert len(requests) == 2
+
+
+def test_the_same_question_is_not_paid_for_twice() -> None:
+    book = MemoryBook()
+    with model_server([OK]) as server:
+        model = Model(generator="openai", name="fake-1", base_url=server.base_url, **PRICES)
+        first, again, other = (asked(ModelApi(None, model, book), text) for text in ("hello", "hello", "bye"))
+    assert first.content == again.content == other.content == {"a": 1}
+    assert len(server.requests) == 2
+    assert [call.status for call in book.calls] == ["ok", "cached", "ok"]
+    assert again.usage == FREE
+
+
+def test_a_repeated_request_has_its_own_key_for_servers_that_know_it() -> None:
+    _, _, _, requests = play([error(500, "oops"), OK], asks=1)
+    keys = [request["idempotency_key"] for request in requests]
+    assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "content"),
+    [
+        (response('{"a": 1}'), "ok", {"a": 1}),
+        (response('{"a": ', status="incomplete", why="max_output_tokens"), "truncated", None),
+        (response("", status="incomplete", why="content_filter"), "refused", None),
+        (response("", status="failed"), "invalid", None),
+        (response(None, refusal="no"), "refused", None),
+        (response("Sure!"), "invalid", None),
+    ],
+)
+def test_the_responses_interface_is_spoken_where_the_program_says_so(
+    reply: Reply, status: str, content: dict[str, Any] | None
+) -> None:
+    (answer,), _, _, (request,) = play([reply], api="responses")
+    assert (answer.status, answer.content, answer.usage) == (status, content, PAID)
+    assert request["path"] == "/v1/responses"
+    assert request["text"]["format"] == {"type": "json_schema", "name": "test", "strict": True, "schema": SCHEMA}
+    assert (request["store"], request["max_output_tokens"]) == (False, 50)
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_no_fault_raises_or_overdraws(fault: str, api: str) -> None:
+    answers, calls, waits, requests = play([FAULTS[fault]], asks=3, budget=0.0085, timeout=0.3, api=api)
+    assert len(answers) == 3
+    assert sum(call.usage.cost_usd or 0 for call in calls) <= 0.0085
+    assert len(requests) <= 9
+    assert sum(waits) < 30
+    assert all(answer.content is None or answer.status == "ok" for answer in answers)
+
+
+def test_a_killed_cycle_knows_what_it_has_spent(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    warehouse.migrate()
+    now = dt.datetime(2026, 1, 5, tzinfo=dt.UTC).replace(tzinfo=None)
+    with model_server([OK]) as server:
+        model = Model(
+            generator="openai", name="fake-1", base_url=server.base_url, budget_usd_per_cycle=0.0065, **PRICES
+        )
+        before = ModelApi(None, model, LedgerBook(warehouse, "p", 202602, now))
+        assert asked(before).status == "ok"
+        book = LedgerBook(warehouse, "p", 202602, now)
+        book.sending(Question("test", "fake-1", "k", 0.003))  # and the process dies before the answer
+        after = ModelApi(None, model, LedgerBook(warehouse, "p", 202602, now))
+        assert asked(after).content == {"a": 1}  # from the ledger
+        refused = asked(after, "another")
+        assert (refused.detail or "").startswith("not sent: 0.0060 of 0.0065")
+        assert (
+            asked(ModelApi(None, model, LedgerBook(warehouse, "p", 202603, now))).status == "ok"
+        )  # a cycle of its own
+    assert len(server.requests) == 2
+    assert warehouse.rows("select count(*) as n, count(distinct call_id) as ids from ledger.model_calls") == [
+        {"n": 4, "ids": 4}
+    ]
 
 
 @pytest.mark.parametrize(("model", "reason"), [(Model(name="gpt"), "no API key"), (Model(), "has no name")])
