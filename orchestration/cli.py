@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, serving, turning
+from orchestration.commands import bench, evidence, intake, policies, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -35,6 +35,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(policies.policy, name="policy")
 app.add_typer(intake.quarantine, name="quarantine")
 
 

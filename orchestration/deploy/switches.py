@@ -1,8 +1,8 @@
 """The kill switch: stops a program or all of them, brings one back to its baseline, and lets it run again.
 
 A switch must work while something else writes to the warehouse, so it is a line in a journal beside it, appended and synced in one
-call. The journal is what senders read, before every batch; ``ledger.switches`` is its copy for the record, and what holds if the journal
-is lost. A journal that cannot be read stops everything.
+call. The journal is what senders read, before every batch; ``ledger.switches`` is its copy for the record, and what holds if the
+journal is lost. A journal that cannot be read stops everything.
 
 A program is stopped if the last switch of its own or the last one of all programs says so: ``loop resume PROGRAM`` does not overrule
 ``loop stop --all``.

@@ -22,7 +22,7 @@ from orchestration.deploy.switches import (
 )
 from orchestration.edges.warehouse import Warehouse
 
-NOW = dt.datetime(2026, 2, 2, 10)
+NOW = dt.datetime.fromisoformat("2026-02-02T10:00:00")
 SEVERITY = ["running", "baseline", "stopped"]
 
 
