@@ -38,6 +38,19 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A text that was not let through, for the writer to learn from; nothing was measured, so it is no learning.
+
+    Attributes:
+        code: Why, in one word that can be counted.
+    """
+
+    text: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What one segment's next creatives may assume.
 
@@ -45,6 +58,7 @@ class Brief:
         known: Active learnings, most valuable first.
         doubtful: Contested and retired learnings: do not assume them.
         open: Tags worth testing next, most informative first.
+        rejected: Texts that were turned down before; everybody who writes is told, the control arm's writer too.
     """
 
     program: str
@@ -53,6 +67,7 @@ class Brief:
     known: tuple[Learning, ...]
     doubtful: tuple[Learning, ...]
     open: tuple[str, ...]
+    rejected: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

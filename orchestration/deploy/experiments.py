@@ -74,13 +74,10 @@ def _approved_arms(
     """Segment -> arms in their order, for segments in which every creative is approved."""
     rows = connection.execute(
         """
-        with decisions as (
-            select creative_id, max_by(decision, recorded_at) as decision from ledger.approvals group by creative_id
-        )
         select plans.segment, plans.creative_id, plans.role, plans.planned_share, coalesce(decisions.decision, 'waiting') as decision
-        from ledger.plans as plans
-        left join decisions on plans.creative_id = decisions.creative_id
-        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send
+        from ledger.current_plans as plans
+        left join ledger.decisions as decisions on plans.creative_id = decisions.creative_id
+        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send and plans.planned_share > 0
         order by plans.segment, plans.arm_number
         """,
         {"program": program.program, "cycle": cycle, "send": send},

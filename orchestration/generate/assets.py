@@ -23,11 +23,13 @@ def creatives(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per creative of this cycle: written from the brief, with everything that made it."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
-    taxonomy, rows = Taxonomy.load(), []
+    taxonomy, rules, rows = Taxonomy.load(), programs.rules(), []
     for program in programs.read():
         made = write_briefs(house, program, cycle, now)
         generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
-        rows += generate_cycle(house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now)
+        rows += generate_cycle(
+            house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now, rules=rules
+        )
     table = "\n".join(
         f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |"
         for row in rows

@@ -170,6 +170,7 @@ class OpenAIGenerator:
             slots=asked,
             longest=LONGEST,
             rejected=[line for line in rejected if line.slot in slots],
+            turned_down=brief.rejected,
         )
 
     def _fault(self, text: str, tags: frozenset[str], used: Iterable[str]) -> str | None:

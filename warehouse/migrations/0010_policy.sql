@@ -68,3 +68,15 @@ create table ledger.power_checks (
     message varchar not null,
     recorded_at timestamp not null
 );
+
+-- One row per slot of a plan as it holds now; a share of 0 is a slot that was emptied.
+create view ledger.current_plans as
+select program, cycle, send_number, segment, arm_number, creative_id, role, planned_share, flipped_tag, revision
+from ledger.plans
+qualify row_number() over (partition by program, cycle, send_number, segment, arm_number order by revision desc) = 1;
+
+-- One row per creative that was decided on: the decision that holds.
+create view ledger.decisions as
+select creative_id, decision, actor, reason, reason_code, recorded_at
+from ledger.approvals
+qualify row_number() over (partition by creative_id order by recorded_at desc, rowid desc) = 1;
