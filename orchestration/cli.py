@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, policies, serving, turning
+from orchestration.commands import bench, evidence, intake, launching, policies, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -19,8 +19,12 @@ app = typer.Typer(
 COMMANDS: tuple[Callable[..., None], ...] = (
     turning.demo,
     turning.run,
-    turning.approve,
-    turning.reject,
+    launching.approvals,
+    launching.approve,
+    launching.reject,
+    launching.stop,
+    launching.resume,
+    launching.rollback,
     evidence.import_,
     intake.consume,
     evidence.backtest,

@@ -44,6 +44,10 @@ class ProgramsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Every program of this cadence."""
         return [program for program in read_programs(Path(self.folder)) if program.cadence == self.cadence]
 
+    def everybody(self) -> list[Program]:
+        """Every program, of all cadences."""
+        return read_programs(Path(self.folder))
+
     def rules(self) -> Rules:
         """The rules of policy: those that ship, and those in the folder ``rules`` beside the programs."""
         return Rules.load(Path(self.folder) / "rules")

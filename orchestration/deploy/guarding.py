@@ -32,6 +32,10 @@ class Guard:
     harmful: int
 
 
+_EVER = dt.datetime.fromisoformat("0001-01-01")
+UNKNOWN = Guard("unknown", False, "nobody has looked", 0, 0)
+
+
 def guard_of(connection: duckdb.DuckDBPyConnection, program: Program, switches: list[Switch]) -> Guard:
     """Reads the guardrails of the latest cycle that has been judged since the program was last resumed."""
     since = max(
@@ -40,7 +44,7 @@ def guard_of(connection: duckdb.DuckDBPyConnection, program: Program, switches: 
             for switch in switches
             if switch.state == "running" and switch.scope in (program.program, EVERYTHING)
         ),
-        default=dt.datetime.min,
+        default=_EVER,
     )
     broken = _broken(connection, program, since)
     if broken:
@@ -50,19 +54,15 @@ def guard_of(connection: duckdb.DuckDBPyConnection, program: Program, switches: 
         return Guard("unknown", False, "no arm has enough people for its guardrails to be judged yet", 0, 0)
     if harmful == 0:
         return Guard("healthy", False, f"{judged} arms were judged, none harms", judged, 0)
-    least = {
-        name: value
-        for name, value in connection.execute(
-            "select name, value from policy.policy where name in ('harm_stop_share', 'harm_stop_arms')"
-        ).fetchall()
-    }
+    limits = connection.execute(
+        "select name, value from policy.policy where name in ('harm_stop_share', 'harm_stop_arms')"
+    ).fetchall()
+    least = dict(limits)
     must_stop = harmful >= least["harm_stop_arms"] and harmful >= least["harm_stop_share"] * judged
     return Guard("harmed", must_stop, f"{harmful} of {judged} judged arms harm {metric}", judged, harmful)
 
 
-def _broken(
-    connection: duckdb.DuckDBPyConnection, program: Program, since: dt.datetime
-) -> tuple[str, str] | None:
+def _broken(connection: duckdb.DuckDBPyConnection, program: Program, since: dt.datetime) -> tuple[str, str] | None:
     """An experiment whose people did not reach the arms in the planned shares, and why; the latest one."""
     row = connection.execute(
         """

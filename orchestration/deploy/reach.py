@@ -1,4 +1,4 @@
-"""Whom a program's sends may reach in a cycle, before anybody is dealt to an arm. Every bound is a hash, and all of them are independent.
+"""Whom a program's sends may reach in a cycle. Every bound is a hash of its own, so all of them are independent.
 
 * The holdout of everybody gets nothing from any program, beside the program's own holdout; both are the same people in every send.
 * Programs of one exclusion group share its people out anew every ISO week: a person is at most one program's. The shares are

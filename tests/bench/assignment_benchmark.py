@@ -26,7 +26,15 @@ from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.programs.definition import FOLDER, Program, read_program
 
 SEGMENTS = ("new", "regular", "lapsing")
-SHARES = {"baseline": 0.15, "exploit": 0.4, "first": 0.075, "second": 0.075, "third": 0.075, "fourth": 0.075, "control": 0.15}
+SHARES = {
+    "baseline": 0.15,
+    "exploit": 0.4,
+    "first": 0.075,
+    "second": 0.075,
+    "third": 0.075,
+    "fourth": 0.075,
+    "control": 0.15,
+}
 SALT, EXPERIMENT = "subject_lines/202602/1", "subject_lines-202602-1"
 NOW = dt.datetime.fromisoformat("2026-01-05T10:00:00")
 
@@ -96,7 +104,8 @@ def disagreements(connection: duckdb.DuckDBPyConnection, program: Program) -> tu
     arms = {segment: arms_of(segment) for segment in SEGMENTS}
     rows = connection.execute("select user_id, segment, creative_id from ledger.assignments").fetchall()
     in_python = sum(
-        got != ("holdout" if is_held_out(program.program, user, share) else arm_of(SALT, user, arms[segment]).creative_id)
+        got
+        != ("holdout" if is_held_out(program.program, user, share) else arm_of(SALT, user, arms[segment]).creative_id)
         for user, segment, got in rows
     )
     exact = Fraction(share)
@@ -116,7 +125,9 @@ def chi_square(connection: duckdb.DuckDBPyConnection) -> float:
         )
         people = sum(counts.values())
         planned = {"holdout": held} | {f"{segment}-{name}": share * (1 - held) for name, share in SHARES.items()}
-        statistic += sum((counts.get(arm, 0) - share * people) ** 2 / (share * people) for arm, share in planned.items())
+        statistic += sum(
+            (counts.get(arm, 0) - share * people) ** 2 / (share * people) for arm, share in planned.items()
+        )
         freedom += len(planned) - 1
     return float(stats.chi2.sf(statistic, freedom))
 
