@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 
 from orchestration.commands import bench, evidence, intake, launching, policies, serving, turning
+from orchestration.commands import bench, building, evidence, intake, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -25,6 +26,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     launching.stop,
     launching.resume,
     launching.rollback,
+    turning.approve,
+    turning.reject,
+    building.build,
     evidence.import_,
     intake.consume,
     evidence.backtest,

@@ -18,6 +18,7 @@ class Settings:
         warehouse: Folder of the warehouse (``LOOP_WAREHOUSE``).
         programs: Folder of program files (``LOOP_PROGRAMS``).
         cadence: Length of a cycle (``LOOP_CADENCE``): weekly or daily.
+        engine: Where the models are built (``LOOP_ENGINE``): duckdb or spark; Python reads and appends in the same place either way.
         seed: Seed of every draw (``LOOP_SEED``); the same seed and data give the same creatives.
     """
 
@@ -25,6 +26,7 @@ class Settings:
     programs: Path
     cadence: Literal["weekly", "daily"]
     seed: int
+    engine: Literal["duckdb", "spark"] = "duckdb"
 
 
 def read_settings() -> Settings:
@@ -36,6 +38,9 @@ def read_settings() -> Settings:
     cadence = os.environ.get("LOOP_CADENCE", "weekly")
     if cadence not in {"weekly", "daily"}:
         raise Refusal("LOOP_CADENCE", f"{cadence!r} is neither weekly nor daily", "Set one of the two, or unset it.")
+    engine = os.environ.get("LOOP_ENGINE", "duckdb")
+    if engine not in {"duckdb", "spark"}:
+        raise Refusal("LOOP_ENGINE", f"{engine!r} is neither duckdb nor spark", "Set one of the two, or unset it.")
     seed = os.environ.get("LOOP_SEED", "7")
     if not seed.isdecimal():
         raise Refusal("LOOP_SEED", f"{seed!r} is not a whole number", "Set a whole number, or unset it.")
@@ -44,4 +49,5 @@ def read_settings() -> Settings:
         programs=Path(os.environ.get("LOOP_PROGRAMS", ROOT / "orchestration" / "programs")),
         cadence=cast(Literal["weekly", "daily"], cadence),
         seed=int(seed),
+        engine=cast(Literal["duckdb", "spark"], engine),
     )

@@ -1,10 +1,11 @@
 {#
     The UTC days that a model of days must make anew, as literals: those of every event that is new to it, of clicks whose delivery is (it
-    decides whether a scanner clicked) and of people whose id is now known to be somebody else's.
+    decides whether a scanner clicked) and of people whose id is now known to be somebody else's: those still under the old id in the model
+    itself, or, for a model without ids of people, all of theirs in `people_days` once such a merge is new to it.
 #}
-{% macro touched_days(built) %}
+{% macro touched_days(built, people_days=none) %}
     {%- set deliveries, aliases = ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
-    {%- set timed = ref('stg_events__timed') -%}
+    {%- set timed, received = ref('stg_events__timed'), ref('stg_events__received') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}
@@ -19,7 +20,12 @@
             inner join {{ deliveries }} as deliveries on clicks.send_id = deliveries.send_id
             where clicks.event_name = 'Email Link Clicked' and {{ delivery_is_new }}
         {% endif %}
-        {% if run_query('select 1 from ' ~ aliases ~ ' limit 1').rows %}
+        {% if people_days is not none %}
+            {% if run_query('select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1').rows %}
+                union
+                select activity_on as day from {{ people_days }} where user_id in (select person_id from {{ aliases }})
+            {% endif %}
+        {% elif run_query('select 1 from ' ~ aliases ~ ' limit 1').rows %}
             union
             select days.activity_on as day
             from {{ built }} as days

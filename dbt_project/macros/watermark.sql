@@ -9,6 +9,7 @@
     all (two imports of one instant), their number tells, and that instant is taken in again.
 #}
 {% macro not_taken_in(built, column='ingested_at') %}
+    {%- set all_received = ref('stg_events__received') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return('true') }}
     {%- endif -%}
@@ -17,7 +18,7 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set moment = "timestamp '" ~ known[0] ~ "'" -%}
-    {%- set received = run_query('select count(*) from ' ~ source('raw', 'events') ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
+    {%- set received = run_query('select count(*) from ' ~ all_received ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
     {{ return(column ~ (' > ' if received == known[1] else ' >= ') ~ moment) }}
 {% endmacro %}
 

@@ -4,7 +4,7 @@ select
     received.events as received,
     kept.events as kept,
     kept.duplicates
-from (select count(*) as events from {{ source('raw', 'events') }}) as received
+from (select count(*) as events from {{ ref('stg_events__received') }}) as received
 cross join (
     select
         count(*) as events,

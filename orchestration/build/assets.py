@@ -13,8 +13,9 @@ from orchestration.cadence import ONE_BY_ONE, PARTITIONS
 from orchestration.edges.dbt import MANIFEST, DbtProject
 from orchestration.edges.publishing import publish
 from orchestration.resources import WarehouseResource
+from orchestration.settings import read_settings
 
-PROJECT = DbtProject()
+PROJECT = DbtProject(engine=read_settings().engine)
 
 
 class Stages(DagsterDbtTranslator):

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
+
+if TYPE_CHECKING:
+    from orchestration.edges.spark import SparkEngine
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MANIFEST = PROJECT / "target" / "manifest.json"
@@ -91,6 +94,9 @@ class DbtProject:
     ) -> list[NodeResult]:
         """Runs ``dbt build`` (or another command) against a warehouse.
 
+        On Spark, raw and ledger are brought up to date there before, and what it built is brought back after; a build that fails
+        leaves the marts as they were.
+
         Args:
             select: dbt selectors; empty selects all.
             exclude: dbt selectors of what is left out.
@@ -99,6 +105,9 @@ class DbtProject:
         Raises:
             Refusal: if a model or a test failed; the message names the first ones.
         """
+        spark = self._spark(warehouse)
+        if spark:
+            spark.offer()
         self.load()
         args = [command, *(["--select", *select] if select else []), *(["--exclude", *exclude] if exclude else [])]
         args += ["--full-refresh"] if full_refresh else []
@@ -122,7 +131,16 @@ class DbtProject:
             )
         if not result.success:
             raise Refusal(f"dbt {command}", _reason(result), "Run `loop doctor`.")
+        if spark:
+            spark.bring_back()
         return results
+
+    def _spark(self, warehouse: Warehouse) -> "SparkEngine | None":
+        if self.engine == "duckdb":
+            return None
+        from orchestration.edges.spark import SparkEngine
+
+        return SparkEngine(warehouse)
 
     def _invoke(self, args: Sequence[str], warehouse: Warehouse | None, watch: Watcher | None) -> Any:
         from dbt.cli.main import dbtRunner

@@ -11,16 +11,19 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from orchestration.edges.warehouse import Warehouse
-from orchestration.errors import Refusal
+from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.errors import Refusal, WarehouseLocked
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 GIVEN = ("raw", "ledger")  # schemas whose one writer is Python
+CONFIGURATION = "loopwright"  # the folder that says a configuration is ours
+BUILT = ("policy", "marts")  # what is read outside the build
 _DEFAULTS: Mapping[str, str] = {
     "spark.master": "local[*]",
     "spark.driver.host": "127.0.0.1",
@@ -32,7 +35,7 @@ _DEFAULTS: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # DuckDB's timestamp: without a zone, always UTC here
     "spark.sql.sources.partitionOverwriteMode": "dynamic",
-    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.shuffle.partitions": "2",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",  # what a build that was cut off left behind
 }
@@ -54,28 +57,38 @@ class SparkEngine:
 
         Raises:
             Refusal: if pyspark or Java is missing, or the process already serves another warehouse.
+            WarehouseLocked: if another process builds on it.
         """
         reason = missing()
         if reason:
             raise Refusal("engine spark", reason, "Install it, or unset LOOP_ENGINE to build with DuckDB.")
-        if "SPARK_CONF_DIR" not in os.environ or Path(os.environ["SPARK_CONF_DIR"]).name == "loopwright":
+        is_ours = Path(os.environ.get("SPARK_CONF_DIR", CONFIGURATION)).name == CONFIGURATION
+        if is_ours:
             os.environ["SPARK_CONF_DIR"] = str(self._write_configuration())
         from pyspark.sql import SparkSession
 
         session = SparkSession.builder.enableHiveSupport().getOrCreate()
-        if str(self.folder) not in str(session.conf.get("spark.sql.warehouse.dir")):
+        if is_ours and str(self.folder) not in str(session.conf.get("spark.sql.warehouse.dir")):
             raise Refusal("engine spark", "this process has a Spark session of another warehouse", "Use a new process.")
+        try:
+            session.sql("show schemas").collect()
+        except Exception as error:
+            if "XSDB6" not in str(error):  # Derby's word for a database that another process has open
+                raise
+            raise WarehouseLocked(
+                str(self.folder / "metastore"), "another process builds on it", "Wait for it to end, and try again."
+            ) from error
         return session
 
     def _write_configuration(self) -> Path:
-        conf = self.folder / "loopwright"
+        conf = self.folder / CONFIGURATION
         conf.mkdir(parents=True, exist_ok=True)
         metastore = f"jdbc:derby:;databaseName={self.folder / 'metastore'};create=true"
         values = {
             **_DEFAULTS,
             "spark.sql.warehouse.dir": (self.folder / "tables").as_uri(),
             "spark.hadoop.javax.jdo.option.ConnectionURL": metastore,
-            "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={self.folder / 'derby.log'}",
+            "spark.driver.extraJavaOptions": f'"-Dderby.stream.error.file={self.folder / "derby.log"}"',
         }
         text = "".join(f"{name} {value}\n" for name, value in values.items())
         (conf / "spark-defaults.conf").write_text(text, encoding="utf-8")
@@ -95,11 +108,7 @@ class SparkEngine:
                 rows[f"{schema}.{table}"] = self._export(connection, schema, table)
         for schema in schemas:
             session.sql(f"create schema if not exists {schema}")
-        known = {
-            f"{schema}.{row.tableName}"
-            for schema in schemas
-            for row in session.sql(f"show tables in {schema}").collect()
-        }
+        known = {f"{schema}.{row.tableName}" for schema in schemas for row in _registered(session, schema)}
         for (schema, table), name in zip(tables, rows, strict=True):
             folder = self.folder / schema / table
             if name in known and session.table(name).columns == _parquet_columns(folder):
@@ -135,31 +144,22 @@ class SparkEngine:
         os.replace(draft, folder / f"from_{there:012}.parquet")
         return int(held)
 
-    def bring_back(self, schema: str = "marts") -> dict[str, int]:
-        """Replaces the embedded warehouse's marts by those Spark built, all of them or none.
+    def bring_back(self, schemas: tuple[str, ...] = BUILT) -> dict[str, int]:
+        """Replaces what Python and readers look at by what Spark built, all of it or nothing.
 
         Returns:
-            Mart -> rows.
+            Qualified table -> rows.
         """
         session = self.start()
-        names = [row.tableName for row in session.sql(f"show tables in {schema}").collect() if not row.isTemporary]
+        known = {row.namespace for row in session.sql("show schemas").collect()}
         rows: dict[str, int] = {}
-        with self._warehouse.connect() as connection:
-            connection.execute("begin")
-            connection.execute(f"create schema if not exists {schema}")
-            for name in sorted(names):
-                files = [
-                    _quoted(Path(file.removeprefix("file:"))) for file in session.table(f"{schema}.{name}").inputFiles()
-                ]
-                parquet = ", ".join(f"'{file}'" for file in files)
-                connection.execute(f'drop view if exists {schema}."{name}"') if _is_view(
-                    connection, schema, name
-                ) else None
-                connection.execute(
-                    f'create or replace table {schema}."{name}" as select * from read_parquet([{parquet}])'
-                )
-                rows[name] = int(_fetch(connection, f'select count(*) from {schema}."{name}"')[0])
-            connection.execute("commit")
+        with self._warehouse.connect() as connection, transaction(connection):
+            for schema in (schema for schema in schemas if schema in known):
+                connection.execute(f"create schema if not exists {schema}")
+                for row in _registered(session, schema):
+                    name = f"{schema}.{row.tableName}"
+                    _replace(connection, name, session.table(name))
+                    rows[name] = int(_fetch(connection, f"select count(*) from {name}")[0])
         return rows
 
 
@@ -170,6 +170,11 @@ def missing() -> str | None:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         return "Java 17 is not installed"
     return None
+
+
+def _registered(session: "SparkSession", schema: str) -> "list[Row]":
+    """Tables of a schema; ``show tables`` names the session's temporary views too, which belong to none."""
+    return [row for row in session.sql(f"show tables in {schema}").collect() if not row.isTemporary]
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -203,9 +208,14 @@ def _still_first(connection: duckdb.DuckDBPyConnection, folder: Path, source: st
     return int(there) if exported == held else 0
 
 
-def _is_view(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
-    query = "select count(*) from duckdb_views() where schema_name = ? and view_name = ?"
-    return bool(_fetch(connection, query, [schema, name])[0])
+def _replace(connection: duckdb.DuckDBPyConnection, name: str, built: "DataFrame") -> None:
+    """Reads the Parquet of a table that Spark built; one without a file has no rows, only columns."""
+    if files := [unquote(urlsplit(file).path) for file in built.inputFiles()]:
+        connection.execute(f"create or replace table {name} as select * from read_parquet(?)", [files])
+        return
+    connection.register("nothing_built", built.toArrow())
+    connection.execute(f"create or replace table {name} as select * from nothing_built")
+    connection.unregister("nothing_built")
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...]:

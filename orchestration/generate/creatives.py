@@ -91,7 +91,7 @@ def _again(
     return fill_slots(
         proven.beliefs,
         waiting,
-        program.experiments.exploit_arms,
+        program.experiments.exploit_arms - 1,
         rng,
         width=proven.width,
         particular_variance=proven.particular_variance,
@@ -115,7 +115,6 @@ def _write_segment(
             request = CreativeRequest(program.program, cycle, segment, arm.role, number, arm.tags)
             usage = Usage(None, None, None)
             drafts[number] = Draft(request, arm.text, arm.tags, "proven", None, None, None, None, usage)
-    first = next(number for number, arm in enumerate(arms) if arm.role == "exploit")
     groups = {
         "exploit": [number for number, arm in enumerate(arms) if arm.role == "exploit" and arm.text is None],
         "explore": [number for number, arm in enumerate(arms) if arm.role == "explore"],
@@ -124,7 +123,7 @@ def _write_segment(
     for role, numbers in groups.items():
         if not numbers:
             continue
-        twin = drafts[first].text if role == "explore" else None
+        twin = drafts[groups["exploit"][0]].text if role == "explore" else None
         requests = [
             CreativeRequest(program.program, cycle, segment, arms[number].role, number, arms[number].tags, twin)
             for number in numbers

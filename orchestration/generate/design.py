@@ -48,14 +48,14 @@ def plan_arms(
         posteriors: Posteriors of the program's objective, pooled and by segment; missing tags have the prior.
         focus: Tags to explore, one twin each.
         rng: Source of every draw.
-        resent: Slots of the first exploit arms; one with a text sends it again.
+        resent: Slots that may take all exploit arms but one; one with a text sends it again.
     """
     settings = program.experiments
     known = _of_segment(posteriors, segment)
-    again = [slot for slot in resent if slot.text is not None][: settings.exploit_arms]
+    again = [slot for slot in resent if slot.text is not None][: settings.exploit_arms - 1]
     fresh = [_thompson(program.tags, known, rng) for _ in range(settings.exploit_arms - len(again))]
-    drawn = [*(slot.tags for slot in again), *fresh]
-    texts = [*(slot.text for slot in again), *(None for _ in fresh)]
+    drawn = [*fresh, *(slot.tags for slot in again)]  # twins are of a new text: a proven one is known to be lucky
+    texts = [*(None for _ in fresh), *(slot.text for slot in again)]
     exploit_share = 1 - settings.baseline_share - settings.explore_share - settings.control_share
     arms = [PlannedArm("baseline", frozenset(), settings.baseline_share)]
     arms += [

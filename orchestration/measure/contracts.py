@@ -9,59 +9,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestration.errors import Refusal
+from orchestration.measure.predicates import (
+    Place,
+    Schema,
+    checks,
+    is_told_by_text,
+    may_be_null,
+    surely,
+    types_of,
+    valid,
+    wording,
+)
 from orchestration.measure.reading import literal
 
 FOLDER = Path(__file__).parents[2] / "warehouse" / "schemas"
 PRIVACY = ("none", "device", "text", "person", "address")
-# Date, or date and time with an optional zone; what DuckDB's own cast takes beyond it (epoch, infinity) is no time of an event.
-MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 _NOTES = {"$schema", "$id", "title", "description", "x-privacy", "x-reason"}
 _RULES = {
     *("type", "enum", "const", "minLength", "maxLength", "pattern", "minimum", "maximum", "format", "required"),
     *("properties", "allOf", "anyOf", "not", "if", "then", "else"),
 }
-_NAMES = {"VARCHAR": "text", "BOOLEAN": "a truth value", "OBJECT": "an object", "ARRAY": "a list", "NULL": "null"}
-_KINDS = {
-    "string": "{t} = 'VARCHAR'",
-    "number": "{t} in ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE')",
-    "integer": (
-        "({t} in ('BIGINT', 'UBIGINT', 'HUGEINT')"
-        " or {t} = 'DOUBLE' and try_cast({v} as double) = trunc(try_cast({v} as double)))"
-    ),
-    "boolean": "{t} = 'BOOLEAN'",
-    "object": "{t} = 'OBJECT'",
-    "array": "{t} = 'ARRAY'",
-    "null": "{t} = 'NULL'",
-}
-
-Schema = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value of a document stands.
-
-    Attributes:
-        type: SQL of its JSON type, null where it is absent.
-        text: SQL of its text.
-        moment: SQL of its time, null where it is none, if somebody has computed that already.
-    """
-
-    type: str
-    text: str
-    moment: str | None = None
-
-    def of(self, key: str) -> "Place":
-        """A field inside; the document's text is searched first, since most objects lack most fields."""
-        path, named = literal(f'$."{key}"'), literal(json.dumps(key, ensure_ascii=False))
-        inside = f"{self.type} = 'OBJECT' and contains({self.text}, {named})"
-        return Place(
-            f"case when {inside} then json_type({self.text}, {path}) end",
-            f"case when {inside} then json_extract_string({self.text}, {path}) end",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +70,49 @@ class Contract:
             if field in required:
                 rules.append((f"{place.type} is null", literal(f"{field} is missing")))
             there = f"{place.type} is not null"
-            for keyword, valid in _checks(schema, place):
-                rules.append((f"{there} and not ({valid})", _wording(field, schema, keyword, place)))
+            for keyword, rule in checks(schema, place):
+                rules.append((f"{there} and not ({rule})", wording(field, schema, keyword, place)))
         rest = {
             key: rule for key, rule in self.schema.items() if key in {"allOf", "anyOf", "not", "if", "then", "else"}
         }
         for part in [*rest.pop("allOf", []), *([rest] if rest else [])]:
             text = part.get("x-reason", "a rule of the contract is broken")
-            rules.append((f"not ({_valid(part, Place(literal('OBJECT'), 'null'), fields)})", literal(text)))
+            rules.append((f"not ({valid(part, Place(literal('OBJECT'), 'null'), fields)})", literal(text)))
         return "case " + " ".join(f"when {broken} then {told}" for broken, told in rules) + " end"
+
+    @property
+    def typed(self) -> list[str]:
+        """Top-level fields whose type their text does not tell: a truth value, a number or an object may also be written as text."""
+        return [name for name, schema in self.fields.items() if not is_told_by_text(schema)]
+
+    def certain(self, fields: Mapping[str, Place]) -> str:
+        """SQL that holds only where a document surely keeps the contract, judged by the text of most fields.
+
+        It spares :meth:`reason`, which looks up every type, on nearly all documents; it may fail on a good one, never hold on a bad.
+
+        Args:
+            fields: Where each top-level field stands; of a field that is not in :attr:`typed` only the text is read.
+        """
+        told = {
+            name: place
+            if name in self.typed
+            else Place(f"case when {place.text} is not null then 'VARCHAR' end", place.text)
+            for name, place in fields.items()
+        }
+        rules = []
+        for name, schema in self.fields.items():
+            place = fields[name]
+            if name in self.typed:
+                rule = " and ".join(f"({check})" for _, check in checks(schema, place)) or "true"
+                absent = f"{place.type} is null"
+            else:
+                rule = surely(schema, place)
+                absent = f"{place.text} is null" if may_be_null(schema) else "false"
+            rules.append(f"({absent} or ({rule}))")
+        rest = [*self.schema.get("allOf", [])]
+        rest += [{key: rule for key, rule in self.schema.items() if key in {"anyOf", "not", "if", "then", "else"}}]
+        rules += [valid(part, Place(literal("OBJECT"), "null"), told) for part in rest]
+        return f"coalesce({' and '.join(rules)}, false)"
 
     def tagged(self, *tags: str) -> dict[tuple[str, ...], str]:
         """Path -> tag of every field, nested ones too, that bears one of these privacy tags."""
@@ -145,15 +148,10 @@ def breaking_changes(old: Schema, new: Schema, path: tuple[str, ...] = ()) -> li
         if after is None:
             found.append(f"{'.'.join(inside)} is gone")
             continue
-        if lost := _types(before) - _types(after):
+        if lost := types_of(before) - types_of(after):
             found.append(f"{'.'.join(inside)} is no longer {' or '.join(sorted(lost))}")
         found += breaking_changes(before, after, inside)
     return found
-
-
-def _types(schema: Schema) -> set[str]:
-    told = schema.get("type", list(_KINDS))
-    return {told} if isinstance(told, str) else set(told)
 
 
 def _check(schema: Schema, subject: str, path: tuple[str, ...], *, tagged: bool) -> None:
@@ -177,100 +175,3 @@ def _tags(schema: Schema, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], 
         inside = (*path, name)
         found += [(inside, field["x-privacy"]), *_tags(field, inside)]
     return found
-
-
-def _checks(schema: Schema, place: Place) -> list[tuple[str, str]]:
-    """Keyword -> SQL that holds where the value keeps it; the value is there."""
-    t, v = place.type, place.text
-    found: list[tuple[str, str]] = []
-    if "type" in schema:
-        kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-        found.append(("type", " or ".join(_KINDS[kind].format(t=t, v=v) for kind in kinds)))
-    for keyword in ("enum", "const"):
-        if keyword in schema:
-            values = schema["enum"] if keyword == "enum" else [schema["const"]]
-            found.append((keyword, " or ".join(_equals(value, place) for value in values)))
-    is_text = f"{t} <> 'VARCHAR'"
-    is_number = f"not {_KINDS['number'].format(t=t)}"
-    for keyword, sql in (
-        ("minLength", f"{is_text} or strlen({v}) >= 4 * {{0}} or length({v}) >= {{0}}"),  # bytes cost nothing to count
-        ("maxLength", f"{is_text} or strlen({v}) <= {{0}} or length({v}) <= {{0}}"),
-        ("minimum", f"{is_number} or coalesce(try_cast({v} as double) >= {{}}, false)"),
-        ("maximum", f"{is_number} or coalesce(try_cast({v} as double) <= {{}}, false)"),
-    ):
-        if keyword in schema:
-            found.append((keyword, sql.format(repr(schema[keyword]))))
-    if "pattern" in schema:
-        found.append(("pattern", f"{is_text} or regexp_matches({v}, {literal(schema['pattern'])})"))
-    if schema.get("format") == "date-time":
-        found.append(("format", f"{is_text} or {_is_moment(place)}"))
-    if "properties" in schema or "required" in schema:
-        inner = {name: place.of(name) for name in [*schema.get("properties", {}), *schema.get("required", [])]}
-        found += _inside(schema, t, inner)
-    return found
-
-
-def _inside(schema: Schema, type_: str, fields: Mapping[str, Place]) -> list[tuple[str, str]]:
-    no_object = f"{type_} <> 'OBJECT'"
-    found = [("required", f"{no_object} or {fields[name].type} is not null") for name in schema.get("required", [])]
-    for name, rules in schema.get("properties", {}).items():
-        place = fields[name]
-        found += [
-            (f"properties.{name}.{keyword}", f"{no_object} or {place.type} is null or ({valid})")
-            for keyword, valid in _checks(rules, place)
-        ]
-    return found
-
-
-def _valid(schema: Schema, place: Place, fields: Mapping[str, Place]) -> str:
-    """SQL that holds, and is never null, where the document keeps a schema that speaks of its top-level fields."""
-    rules = [sql for _, sql in _inside(schema, place.type, fields)]
-    rules += [_valid(part, place, fields) for part in schema.get("allOf", [])]
-    if "anyOf" in schema:
-        rules.append(" or ".join(f"({_valid(part, place, fields)})" for part in schema["anyOf"]))
-    if "not" in schema:
-        rules.append(f"not ({_valid(schema['not'], place, fields)})")
-    if "if" in schema:
-        then, other = (_valid(schema.get(key, {}), place, fields) for key in ("then", "else"))
-        rules.append(f"case when {_valid(schema['if'], place, fields)} then {then} else {other} end")
-    return " and ".join(f"coalesce(({rule}), false)" for rule in rules) or "true"
-
-
-def _equals(value: object, place: Place) -> str:
-    if value is None:
-        return f"{place.type} = 'NULL'"
-    if isinstance(value, bool):
-        return f"({place.type} = 'BOOLEAN' and {place.text} = '{str(value).lower()}')"
-    if isinstance(value, str):
-        return f"({place.type} = 'VARCHAR' and {place.text} = {literal(value)})"
-    return (
-        f"({_KINDS['number'].format(t=place.type)} and coalesce(try_cast({place.text} as double) = {value!r}, false))"
-    )
-
-
-def _wording(field: str, schema: Schema, keyword: str, place: Place) -> str:
-    kinds = schema.get("type", [])
-    expected = " or ".join([kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"])
-    if keyword == "type":
-        names = " ".join(f"when {literal(kind)} then {literal(name)}" for kind, name in _NAMES.items())
-        found = f"case {place.type} {names} else 'a number' end"
-        return f"{literal(f'{field} is ')} || {found} || {literal(f', not {expected}')}"
-    told = {
-        "enum": f"is none of {', '.join(str(value) for value in schema.get('enum', []) if value is not None)}",
-        "const": f"is not {schema.get('const')}",
-        "minLength": "is empty" if schema.get("minLength") == 1 else f"is shorter than {schema.get('minLength')}",
-        "maxLength": f"is longer than {schema.get('maxLength')} characters",
-        "minimum": f"is below {schema.get('minimum')}",
-        "maximum": f"is above {schema.get('maximum')}",
-        "pattern": "is not written as it must be",
-        "format": "is not a time",
-        "required": "lacks a field",
-    }
-    inner = keyword.split(".")
-    return literal(f"{field}.{inner[1]} breaks the contract" if len(inner) > 1 else f"{field} {told[keyword]}")
-
-
-def _is_moment(place: Place) -> str:
-    """SQL that holds where text is a date, or a date and time, of the calendar."""
-    moment = place.moment or f"try_cast({place.text} as timestamptz)"
-    return f"(regexp_full_match({place.text}, {literal(MOMENT)}) and {moment} is not null)"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.measure.contracts import Contract, Place
+from orchestration.measure.contracts import Contract
 from orchestration.measure.duplicates import mark_duplicates
+from orchestration.measure.predicates import Place
 from orchestration.measure.privacy import hidden, looks_like_address, opaque_id, without_addresses
 from orchestration.measure.pseudonyms import pseudonym
 from orchestration.measure.reading import literal
@@ -49,24 +50,27 @@ def stage(
         is_opaque: The ids of people are pseudonyms already.
     """
     fields = list(contract.fields)
-    parts = ", ".join(f"types[{n}] as t{n}, texts[{n}] as v{n}" for n in range(1, len(fields) + 1))
-    at = {
-        name: Place(f"t{n}", f"v{n}", f"{name}_read" if name in _CLOCKS else None) for n, name in enumerate(fields, 1)
-    }
+    typed = {name: f"types[{n}]" for n, name in enumerate(contract.typed, 1)}
+    typed_paths = "[" + ", ".join(literal(f'$."{name}"') for name in typed) + "]"
+    parts = ", ".join(f"texts[{n}] as v{n}" for n in range(1, len(fields) + 1))
+    parts += "".join(f", {typed[name]} as t{n}" for n, name in enumerate(fields, 1) if name in typed)
+    at = {}
+    for n, name in enumerate(fields, 1):
+        # Most types are looked up only where the text leaves a doubt.
+        type_ = f"t{n}" if name in typed else "json_type(json, " + literal(f'$."{name}"') + ")"
+        at[name] = Place(type_, f"v{n}", f"{name}_read" if name in _CLOCKS else None)
     texts = ", ".join(f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE))
     free = ", ".join(f"{without_addresses(at[name].text)} as {name}" for name in _FREE)
     read = ", ".join(f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS)
     clocks = ", ".join(f"{name}_read as {name}" for name in _CLOCKS if name != "received_at")
-    event_id, known = (
-        at["event_id"].text,
-        " + ".join(f"cast({place.type} is not null as integer)" for place in at.values()),
-    )
+    event_id = at["event_id"].text
+    known = " + ".join(f"cast({place.text} is not null as integer)" for place in at.values())
     unlisted = literal("{" + ", ".join(f'"{name}": null' for name in fields) + "}")
     connection.execute(
         f"""create or replace temp table staged as
         with parsed as (
-            select json, json_type(json, {contract.paths}) as types, json_extract_string(json, {contract.paths}) as texts,
-                json_keys(json) as names
+            select json, json_keys(json) as names, json_type(json, {typed_paths}) as types,
+                json_extract_string(json, {contract.paths}) as texts
             from ({documents})
         ),
         parted as (select json, len(names) as fields, names, {parts} from parsed),
@@ -77,7 +81,8 @@ def stage(
         judged as (
             select *, case
                 when coalesce(fields, 0) = 0 then 'the row is not a JSON object'
-                when fields > {known} and len(list_distinct(names)) < fields then 'a field is given twice'
+                when case when fields > {known} then len(list_distinct(names)) < fields end then 'a field is given twice'
+                when {contract.certain(at)} then null
                 else {contract.reason(at)} end as broken
             from timed
         )
@@ -91,7 +96,7 @@ def stage(
             {at["properties"].text} as properties,
             {at["context"].text} as context,
             coalesce(try_cast({at["schema_version"].text} as integer), 1) as schema_version,
-            case when fields > {known} then cast(json_merge_patch(json, {unlisted}) as varchar) end as extra,
+            case when fields > {known} then nullif(cast(json_merge_patch(json, {unlisted}) as varchar), '{{}}') end as extra,
             coalesce(broken, case
                 when came_at < $first then 'received_at is before the year 2000'
                 when came_at > $last then 'received_at is more than a day in the future'

@@ -107,6 +107,10 @@ class Experiments(_Strict):
             raise ValueError("the levels of a ramp rise")
         if self.explore_share + self.control_share + self.baseline_share >= 1:
             raise ValueError("explore, control and baseline shares leave nothing for what was learned")
+        if self.resend and self.exploit_arms < 2:
+            raise ValueError(
+                "resend needs exploit_arms of at least 2: one stays a new text, which the matched design is built on"
+            )
         return self
 
 

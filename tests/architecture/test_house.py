@@ -55,6 +55,9 @@ def test_stages_read_one_way(stage: str) -> None:
         assert not read & others, f"{file.name} reads {read & others}"
 
 
+WITHOUT_KEY = {"stg_events__received"}  # copies are what it holds; stg_events__timed, which drops them, has the key
+
+
 @pytest.mark.parametrize("file", sorted(MODELS.rglob("*.sql")), ids=lambda file: file.stem)
 def test_every_model_says_its_grain_and_tests_its_key(file: Path) -> None:
     entries = [
@@ -69,7 +72,7 @@ def test_every_model_says_its_grain_and_tests_its_key(file: Path) -> None:
     checks = str(entry.get("data_tests", [])) + str(
         [column.get("data_tests", []) for column in entry.get("columns", [])]
     )
-    assert "unique" in checks
+    assert file.stem in WITHOUT_KEY or "unique" in checks
     assert all(column.get("description") for column in entry["columns"])
 
 

@@ -132,7 +132,7 @@ def _sum(figures: Figures, part: str) -> float:
 
 
 def _engine(figures: Figures) -> float:
-    return _sum(figures, "models") + sum(figures.get("rest", {}).values()) + float(figures.get("load", 0.0))
+    return _sum(figures, "models") + float(sum(figures.get("rest", {}).values())) + float(figures.get("load", 0.0))
 
 
 def as_json(measured: Measured) -> str:

@@ -1,9 +1,9 @@
 """One measured step of the growth benchmark in a process of its own, so that start-up and peak memory are the step's.
 
-python -m tests.bench.growth_build STEP FOLDER [EVENTS.parquet AT]     prints one JSON object
+python -m tests.bench.growth_build STEP FOLDER [EVENTS.parquet AT]
 
-STEP full takes the events in and builds the four marts that the script by hand has, then all growth marts; step add takes further events
-in and builds all; step idle builds with nothing new; by_hand and in_pandas do the same marts without the project.
+STEP full takes the events in and builds the four marts that the script by hand has, then all growth marts; add takes
+further events in and builds all; idle builds with nothing new; by_hand and in_pandas make the marts without the project.
 """
 
 import json

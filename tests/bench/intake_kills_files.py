@@ -37,7 +37,7 @@ if servers:
 
 
 def event(number: int) -> dict[str, str]:
-    at = (dt.datetime(2026, 11, 1) + dt.timedelta(seconds=number)).isoformat() + "Z"
+    at = (dt.datetime.fromisoformat("2026-11-01") + dt.timedelta(seconds=number)).isoformat() + "Z"
     return {
         "event_id": f"e{number}",
         "source": "kills",

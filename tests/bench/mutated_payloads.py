@@ -2,8 +2,8 @@
 
     python -m tests.bench.mutated_payloads [--payloads 100000] [--seed 0]
 
-Every payload must end in quarantine or in the inbox, and every element of the inbox as an event, a copy, or unread with a reason; an event
-has a name that is known or labelled unknown, and a time that is told or a reason why not.
+Every payload must end in quarantine or in the inbox, and every element of the inbox as an event, a copy, or unread with a reason;
+an event has a name that is known or labelled unknown, and a time that is told or a reason why not.
 """
 
 import argparse
@@ -73,7 +73,8 @@ def run(folder: Path, project: DbtProject, *, payloads: int, seed: int) -> Fate:
             (select count(*) from raw.inbox where inbox_id not in ({staged})) as unaccounted,
             (
                 select count(*) from intermediate.int_channels__events
-                where event_type is null or provider_event is null or occurred_at is null or (occurred_at > received_at + interval 1 day)
+                where event_type is null or provider_event is null or occurred_at is null
+                    or occurred_at > received_at + interval 1 day
             ) as unlabelled
         """
     )[0]

@@ -135,3 +135,61 @@ class Reference:
             )
         names = ["week", "inviters", "invites", "invited_sign_ups", "converted", "is_mature"]
         return pd.DataFrame(rows, columns=names)
+
+    def retention(self, last_day: int, bracket_days: int) -> pd.DataFrame:
+        """Every definition, on both clocks, by brute force over each person's events."""
+        cohorts: dict[tuple[str, str], list[Person]] = {}
+        for (week, segment), people in self._cohorts().items():
+            for cohort in (str(week), "all"):
+                cohorts.setdefault((cohort, segment), []).extend(people)
+        spans = [(name, day, day) for name in ("exact", "unbounded") for day in range(last_day + 1)]
+        spans += [
+            ("bracket", first, first + bracket_days - 1)
+            for first in range(1, last_day - bracket_days + 2, bracket_days)
+        ]
+        rows = []
+        for (cohort, segment), people in cohorts.items():
+            for clock in ("calendar", "24 hours"):
+                ages = {p["id"]: self._ages(p, clock) for p in people}
+                for name, first, last in spans:
+                    wait = last + (clock == "24 hours")
+                    due = [p for p in people if p["at"].date() + wait * DAY < self.unseen_from]
+                    end = 10**6 if name == "unbounded" else last
+                    back = sum(any(first <= age <= end for age in ages[p["id"]]) for p in due)
+                    whole = cohort != "all" and dt.date.fromisoformat(cohort) + DAY * (6 + wait) < self.unseen_from
+                    mature = bool(due) if cohort == "all" else whole
+                    rows.append(
+                        (cohort, segment, name, clock, first, len(people), len(due), back if mature else None, mature)
+                    )
+        names = ["cohort", "segment", "definition", "clock", "from_day", "people", "n", "retained", "is_mature"]
+        return pd.DataFrame(rows, columns=names)
+
+    def _ages(self, person: Person, clock: str) -> set[int]:
+        at = person["at"]
+        if clock == "calendar":
+            return {(moment.date() - at.date()).days for moment, _ in self._doings[person["id"]]}
+        return {(moment - at) // DAY for moment, _ in self._doings[person["id"]]}
+
+    def daily(self, month_days: int) -> pd.DataFrame:
+        """Day by day: who is active in the windows, where they came from, who is dormant. Days that are over."""
+        rows = []
+        for segment in ["all", *{person["segment"] for person in self._people}]:
+            lives = [
+                self._days[p["id"]] for p in self._people if segment in {"all", p["segment"]} and p["id"] in self._days
+            ]
+            day = min((min(days) for days in lives), default=self.unseen_from)
+            while day < self.unseen_from:
+                active = {
+                    span: sum(any(day - DAY * ago in days for ago in range(span)) for days in lives)
+                    for span in (1, 7, month_days)
+                }
+                known = sum(min(days) <= day for days in lives)
+                new = sum(min(days) == day for days in lives)
+                retained = sum(
+                    day in days and any(day - DAY * ago in days for ago in range(1, month_days + 1)) for days in lives
+                )
+                counts = [active[1], active[7], active[month_days], new, retained, active[1] - new - retained]
+                rows.append((day, segment, *counts, known - active[month_days]))
+                day += DAY
+        names = ["day", "segment", "active", "wau", "mau", "new", "retained", "resurrected", "dormant"]
+        return pd.DataFrame(rows, columns=names)

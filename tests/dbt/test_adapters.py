@@ -75,7 +75,8 @@ SEGMENT = """
 POSTHOG = """
     create schema posthog;
     create table posthog.events as select * from (values
-        ('0190-1', '$pageview', 'd1', 'p-old', '{"$utm_source": "google", "utm_medium": "cpc", "$raw_user_agent": "curl/8"}',
+        ('0190-1', '$pageview', 'd1', 'p-old',
+            '{"$utm_source": "google", "utm_medium": "cpc", "$raw_user_agent": "curl/8"}',
             timestamptz '2026-01-05 10:00:00+00', timestamptz '2026-01-05 10:00:02+00'),
         ('0190-2', 'order_done', 'd1', 'p-old', '{"revenue": "19.99", "currency": "EUR", "experiment_id": "e1", "quote": "it''s"}',
             timestamptz '2026-01-05 10:01:00+00', timestamptz '2026-01-05 10:01:02+00'),
@@ -87,10 +88,11 @@ POSTHOG = """
 """
 GA4 = """
     create schema ga4;
-    create type param as struct(key varchar, value struct(string_value varchar, int_value bigint, float_value double, double_value double));
+    create type said as struct(string_value varchar, int_value bigint, float_value double, double_value double);
+    create type param as struct(key varchar, value said);
     create table ga4.events (
-        event_date varchar, event_timestamp bigint, event_name varchar, event_params param[], user_id varchar, user_pseudo_id varchar,
-        ecommerce struct(transaction_id varchar, purchase_revenue double),
+        event_date varchar, event_timestamp bigint, event_name varchar, event_params param[], user_id varchar,
+        user_pseudo_id varchar, ecommerce struct(transaction_id varchar, purchase_revenue double),
         collected_traffic_source struct(manual_source varchar, manual_medium varchar, manual_campaign_name varchar)
     );
     insert into ga4.events values
@@ -110,9 +112,10 @@ GA4 = """
 SNOWPLOW = """
     create schema atomic;
     create table atomic.events (
-        event_id varchar, event_name varchar, user_id varchar, domain_userid varchar, derived_tstamp timestamp, dvce_created_tstamp timestamp,
-        dvce_sent_tstamp timestamp, collector_tstamp timestamp, load_tstamp timestamp, contexts varchar, unstruct_event varchar,
-        tr_orderid varchar, tr_total double, tr_currency varchar, se_category varchar, se_action varchar, se_label varchar, se_value double,
+        event_id varchar, event_name varchar, user_id varchar, domain_userid varchar, derived_tstamp timestamp,
+        dvce_created_tstamp timestamp, dvce_sent_tstamp timestamp, collector_tstamp timestamp, load_tstamp timestamp,
+        contexts varchar, unstruct_event varchar, tr_orderid varchar, tr_total double, tr_currency varchar,
+        se_category varchar, se_action varchar, se_label varchar, se_value double,
         page_url varchar, mkt_source varchar, mkt_medium varchar, mkt_campaign varchar, useragent varchar
     );
     insert into atomic.events by name
@@ -131,8 +134,9 @@ SNOWPLOW = """
 AMPLITUDE = """
     create schema amplitude;
     create table amplitude.events as select * from (values
-        ('am1', 'signup', 'u1', 'dev', 42, timestamp '2026-01-05 10:00:00', timestamp '2026-01-05 13:00:00', timestamp '2026-01-05 13:00:01',
-            timestamp '2026-01-05 10:00:02', timestamp '2026-01-05 10:00:03', '{"utm_source": "ig"}', '{"segment": "new"}'),
+        ('am1', 'signup', 'u1', 'dev', 42, timestamp '2026-01-05 10:00:00', timestamp '2026-01-05 13:00:00',
+            timestamp '2026-01-05 13:00:01', timestamp '2026-01-05 10:00:02', timestamp '2026-01-05 10:00:03',
+            '{"utm_source": "ig"}', '{"segment": "new"}'),
         ('am2', 'revenue_amount', null, null, 42, timestamp '2026-01-05 10:00:00', null, null, timestamp '2026-01-05 10:00:02',
             timestamp '2026-01-05 10:00:03', '{"$revenue": 7.5, "$currency": "EUR"}', '{}')
     ) as t (uuid, event_type, user_id, device_id, amplitude_id, event_time, client_event_time, client_upload_time, server_received_time,

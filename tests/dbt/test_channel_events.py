@@ -23,6 +23,7 @@ RECEIVED = dt.datetime.fromisoformat("2026-11-01T12:00")
 INGESTED = dt.datetime.fromisoformat("2026-11-01T13:00")
 MODELS = ("+int_channels__consents", "+int_channels__outcomes", "+stg_intake__unread", "+stg_intake__events")
 SG = SENDGRID[0]
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def sendgrid(number: str, event: str, at: int = AT, **more: Any) -> dict[str, Any]:
@@ -60,55 +61,181 @@ MESSAGES: list[tuple[str, Any, Mapping[str, str]]] = [
     ("sendgrid", [of_message("fast", "click", AT + 4, url="https://x.test/1")], {}),
     ("sendgrid", [of_message("fast", "delivered"), of_message("fast", "click", AT + 900, url="https://x.test/1")], {}),
     ("sendgrid", [of_message("burst", "click", AT + 900 + n, url=f"https://x.test/{n}") for n in range(3)], {}),
-    ("sendgrid", [of_message("burst", "delivered"), of_message("burst", "click", AT + 9000, url="https://x.test/1")], {}),
-    ("sendgrid", [
-        of_message("apple", "open", sg_machine_open=True), of_message("proxy", "open", useragent="Mozilla/5.0"),
-        of_message("false", "open", sg_machine_open=False), of_message("robot", "click", useragent="ExampleBot/1.0"),
-        of_message("image", "click", useragent="GoogleImageProxy"),
-    ], {}),
-    ("sendgrid", [
-        sendgrid("blocked", "bounce", type="blocked", reason="554 to blocked@example.test"), sendgrid("hard", "bounce", type="bounce"),
-        sendgrid("hard", "delivered"), sendgrid("drop", "dropped", reason="Unsubscribed Address"),
-        sendgrid("group", "group_unsubscribe", AT, asm_group_id=5), sendgrid("group", "group_resubscribe", AT + 10, asm_group_id=5),
-        sendgrid("spam", "spamreport"), sendgrid("new", "invented"), {**sendgrid("taken", "open"), "send_id": {"a": 1}, "type": "mine"},
-        sendgrid("early", "open", 5), sendgrid("late", "open", AT + 9 * 86400),
-    ], {}),
+    (
+        "sendgrid",
+        [of_message("burst", "delivered"), of_message("burst", "click", AT + 9000, url="https://x.test/1")],
+        {},
+    ),
+    (
+        "sendgrid",
+        [
+            of_message("apple", "open", sg_machine_open=True),
+            of_message("proxy", "open", useragent="Mozilla/5.0"),
+            of_message("false", "open", sg_machine_open=False),
+            of_message("robot", "click", useragent="ExampleBot/1.0"),
+            of_message("image", "click", useragent="GoogleImageProxy"),
+        ],
+        {},
+    ),
+    (
+        "sendgrid",
+        [
+            sendgrid("blocked", "bounce", type="blocked", reason="554 to blocked@example.test"),
+            sendgrid("hard", "bounce", type="bounce"),
+            sendgrid("hard", "delivered"),
+            sendgrid("drop", "dropped", reason="Unsubscribed Address"),
+            sendgrid("group", "group_unsubscribe", AT, asm_group_id=5),
+            sendgrid("group", "group_resubscribe", AT + 10, asm_group_id=5),
+            sendgrid("spam", "spamreport"),
+            sendgrid("new", "invented"),
+            {**sendgrid("taken", "open"), "send_id": {"a": 1}, "type": "mine"},
+            sendgrid("early", "open", 5),
+            sendgrid("late", "open", AT + 9 * 86400),
+        ],
+        {},
+    ),
     ("sendgrid", ["text", None, {"email": "x"}, sendgrid("when", "open", "soon")], {}),  # type: ignore[arg-type]
-    ("sendgrid", [], {}), ("sendgrid", {"event": "open"}, {}),
+    ("sendgrid", [], {}),
+    ("sendgrid", {"event": "open"}, {}),
     # One message, one kind, two clicks; then the first of them once more.
-    ("postmark", POSTMARK, {}), ("postmark", {**POSTMARK, "ReceivedAt": "2026-11-01T10:03:11.7654321Z"}, {}), ("postmark", POSTMARK, {}),
-    ("postmark", {"RecordType": "Bounce", "ID": 4, "Type": "HardBounce", "TypeCode": 16, "MessageID": "p2", "Email": "hard@example.test",
-                  "BouncedAt": "2026-11-01T11:03:11.1234567+02:00", "Inactive": True, "Details": "550 hard@example.test"}, {}),
-    ("postmark", {"RecordType": "Bounce", "ID": 5, "Type": "Blocked", "TypeCode": 16, "MessageID": "p3", "Email": "soft@example.test"}, {}),
-    ("postmark", {"RecordType": "SubscriptionChange", "MessageID": "p4", "Recipient": "out@example.test", "SuppressSending": True,
-                  "SuppressionReason": "ManualSuppression", "ChangedAt": "2026-11-01T10:00:00Z"}, {}),
-    ("ses", envelope(SES_CLICK), {}), ("ses", envelope(SES_CLICK), {}),
+    ("postmark", POSTMARK, {}),
+    ("postmark", {**POSTMARK, "ReceivedAt": "2026-11-01T10:03:11.7654321Z"}, {}),
+    ("postmark", POSTMARK, {}),
+    (
+        "postmark",
+        {
+            "RecordType": "Bounce",
+            "ID": 4,
+            "Type": "HardBounce",
+            "TypeCode": 16,
+            "MessageID": "p2",
+            "Email": "hard@example.test",
+            "BouncedAt": "2026-11-01T11:03:11.1234567+02:00",
+            "Inactive": True,
+            "Details": "550 hard@example.test",
+        },
+        {},
+    ),
+    (
+        "postmark",
+        {
+            "RecordType": "Bounce",
+            "ID": 5,
+            "Type": "Blocked",
+            "TypeCode": 16,
+            "MessageID": "p3",
+            "Email": "soft@example.test",
+        },
+        {},
+    ),
+    (
+        "postmark",
+        {
+            "RecordType": "SubscriptionChange",
+            "MessageID": "p4",
+            "Recipient": "out@example.test",
+            "SuppressSending": True,
+            "SuppressionReason": "ManualSuppression",
+            "ChangedAt": "2026-11-01T10:00:00Z",
+        },
+        {},
+    ),
+    ("ses", envelope(SES_CLICK), {}),
+    ("ses", envelope(SES_CLICK), {}),
     ("ses", ses("Open", open={"timestamp": "2026-11-01T10:09:00Z", "userAgent": "Mozilla/5.0 (X11)"}), {}),
-    ("ses", ses("Complaint", complaint={"complainedRecipients": [{"emailAddress": "a@example.test"}, {"emailAddress": "b@example.test"}],
-                                        "timestamp": "2026-11-01T10:09:00Z"}), {}),
-    ("ses", ses("Bounce", bounce={"bounceType": "Permanent", "bounceSubType": "NoEmail", "timestamp": "2026-11-01T10:09:00Z",
-                                  "bouncedRecipients": [{"emailAddress": "Ana@example.test"}, {"emailAddress": "bob@example.test"}]}), {}),
-    ("ses", envelope({"notificationType": "Delivery", "mail": {"messageId": "old"}, "delivery": {"recipients": ["ana@example.test"]}}), {}),
+    (
+        "ses",
+        ses(
+            "Complaint",
+            complaint={
+                "complainedRecipients": [{"emailAddress": "a@example.test"}, {"emailAddress": "b@example.test"}],
+                "timestamp": "2026-11-01T10:09:00Z",
+            },
+        ),
+        {},
+    ),
+    (
+        "ses",
+        ses(
+            "Bounce",
+            bounce={
+                "bounceType": "Permanent",
+                "bounceSubType": "NoEmail",
+                "timestamp": "2026-11-01T10:09:00Z",
+                "bouncedRecipients": [{"emailAddress": "Ana@example.test"}, {"emailAddress": "bob@example.test"}],
+            },
+        ),
+        {},
+    ),
+    (
+        "ses",
+        envelope(
+            {
+                "notificationType": "Delivery",
+                "mail": {"messageId": "old"},
+                "delivery": {"recipients": ["ana@example.test"]},
+            }
+        ),
+        {},
+    ),
     ("ses", ses("Rendering Failure", failure={"errorMessage": "no name"}), {}),
-    ("ses", envelope("Confirm", kind="SubscriptionConfirmation"), {}), ("ses", envelope("hello"), {}),
+    ("ses", envelope("Confirm", kind="SubscriptionConfirmation"), {}),
+    ("ses", envelope("hello"), {}),
     # One id on two days is two events.
-    ("mailgun", mailgun(severity="temporary"), {}), ("mailgun", mailgun(timestamp=AT - 86400.0), {}),
-    ("mailgun", mailgun(id="bot", event="opened", **{"client-info": {"bot": "apple"}}), {}), ("mailgun", {"signature": {}}, {}),
-    ("customerio", {"metric": "spammed", "event_id": "01A", "object_type": "sms", "timestamp": AT, "data": {"recipient": "+15550100"}}, {}),
+    ("mailgun", mailgun(severity="temporary"), {}),
+    ("mailgun", mailgun(timestamp=AT - 86400.0), {}),
+    ("mailgun", mailgun(id="bot", event="opened", **{"client-info": {"bot": "apple"}}), {}),
+    ("mailgun", {"signature": {}}, {}),
+    (
+        "customerio",
+        {
+            "metric": "spammed",
+            "event_id": "01A",
+            "object_type": "sms",
+            "timestamp": AT,
+            "data": {"recipient": "+15550100"},
+        },
+        {},
+    ),
     ("customerio", {"metric": "converted", "event_id": "01B", "object_type": "email", "timestamp": AT}, {}),
-    ("klaviyo", {"data": [{"external_id": f"evt_{n}", "topic": "event:klaviyo.clicked_email"} for n in range(1000)]}, {}),
-    ("twilio", b"MessageSid=SM1&MessageStatus=delivered&To=%2B15550100", {"content-type": "application/x-www-form-urlencoded", "query": "a=1&send_id=s9"}),
-    ("twilio", b"MessageSid=SM1&MessageStatus=sent&To=%2B15550100", {"content-type": "application/x-www-form-urlencoded"}),
+    (
+        "klaviyo",
+        {"data": [{"external_id": f"evt_{n}", "topic": "event:klaviyo.clicked_email"} for n in range(1000)]},
+        {},
+    ),
+    ("twilio", b"MessageSid=SM1&MessageStatus=delivered&To=%2B15550100", FORM | {"query": "a=1&send_id=s9"}),
+    ("twilio", b"MessageSid=SM1&MessageStatus=sent&To=%2B15550100", FORM),
     *[("one_click", {"person": "p1", "list_id": "news", "send_id": "s1"}, {})] * 3,
-    ("segment", BATCH, {"call": "batch"}), ("segment", BATCH, {"call": "batch"}),
-    ("segment", {"userId": "u", "event": "Worked", "originalTimestamp": "2026-11-01T10:00:00Z", "sentAt": "2026-11-01T10:05:00Z"}, {"call": "track"}),
-    ("segment", {"userId": "u", "event": "Twice"}, {"call": "track"}), ("segment", {"userId": "u", "event": "Twice"}, {"call": "track"}),
-    ("segment", {"batch": [
-        {"type": "track", "userId": "u"}, {"type": "click", "userId": "u"}, {"type": "page"}, 7,
-        {"type": "page", "userId": "u", "originalTimestamp": "soon"}, {"type": "page", "userId": "u", "properties": {"x": "y" * 33_000}},
-    ]}, {"call": "batch"}),
+    ("segment", BATCH, {"call": "batch"}),
+    ("segment", BATCH, {"call": "batch"}),
+    (
+        "segment",
+        {
+            "userId": "u",
+            "event": "Worked",
+            "originalTimestamp": "2026-11-01T10:00:00Z",
+            "sentAt": "2026-11-01T10:05:00Z",
+        },
+        {"call": "track"},
+    ),
+    ("segment", {"userId": "u", "event": "Twice"}, {"call": "track"}),
+    ("segment", {"userId": "u", "event": "Twice"}, {"call": "track"}),
+    (
+        "segment",
+        {
+            "batch": [
+                {"type": "track", "userId": "u"},
+                {"type": "click", "userId": "u"},
+                {"type": "page"},
+                7,
+                {"type": "page", "userId": "u", "originalTimestamp": "soon"},
+                {"type": "page", "userId": "u", "properties": {"x": "y" * 33_000}},
+            ]
+        },
+        {"call": "batch"},
+    ),
     ("segment", {"anonymousId": "a", "previousId": "b"}, {"call": "alias"}),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,9 @@ def test_a_day_that_may_still_be_restated_is_withheld(told: tuple[Readings, Ware
     found = warehouse.read("select * from marts.channel_performance")
     assert (found[~found.is_mature].rate.isna()).all()
     shown = found[found.withheld_reason.isna()]
-    assert len(shown) and (shown.impressions >= 1000).all() and (shown.spend >= -1e-6).all()
+    assert len(shown)
+    assert (shown.impressions >= 1000).all()
+    assert (shown.spend >= -1e-6).all()
     over = found[found.spend < -1e-6]
     assert (over.withheld_reason == "the parts exceed the whole").all()
 

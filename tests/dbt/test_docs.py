@@ -10,7 +10,28 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 
-FILLERS = frozenset(["the", "a", "an", "of", "in", "on", "at", "for", "to", "and", "or", "is", "it", "its", "this", "that", "by", "as", "with"])
+FILLERS = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "for",
+        "to",
+        "and",
+        "or",
+        "is",
+        "it",
+        "its",
+        "this",
+        "that",
+        "by",
+        "with",
+    ]
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from orchestration.learn.reading import sent_texts
 from tests import references as ref
 from tests.dbt.past_experiments import MODELS, Increment, build_evidence, random_program, renamed, told, warehouse_with
 from tests.dbt.retelling import ALPHA, RATE, Claim, Retelling
@@ -61,7 +62,7 @@ def rows() -> list[Increment]:
 def built(project: DbtProject, rows: list[Increment], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The histories, built once, with every dbt test of the evidence models passing on them."""
     warehouse = warehouse_with(tmp_path_factory.mktemp("evidence"), rows)
-    project.build(warehouse, select=list(MODELS), exclude=["int_people__user_days+"])
+    project.build(warehouse, select=list(MODELS), exclude=["int_people__known_days+"])
     return warehouse
 
 
@@ -295,3 +296,25 @@ def _look(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _claim(row: dict[str, object]) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in ("metric", "segment", "tag"))
+
+
+def test_sent_texts_are_the_closed_arms_of_the_last_cycles(built: Warehouse) -> None:
+    sent = sent_texts(built, "p3", "click", 99, cycles=4)
+    closed = built.rows(
+        """
+        select comparisons.entered_in_cycle as cycle, closed.log_rate
+        from intermediate.int_experiments__closed_arms as closed
+        inner join intermediate.int_experiments__comparisons as comparisons using (comparison_key)
+        inner join intermediate.int_experiments__arms as arms using (arm_key)
+        where comparisons.program = 'p3' and comparisons.metric = 'click' and arms.text is not null
+        """
+    )
+    cycles = built.rows(
+        """
+        select distinct entered_in_cycle as cycle from intermediate.int_experiments__comparisons
+        where program = 'p3' and metric = 'click'
+        """
+    )
+    last = sorted(row["cycle"] for row in cycles)[-4:]
+    assert sorted(row.log_rate for row in sent) == sorted(row["log_rate"] for row in closed if row["cycle"] in last)
+    assert {tag for row in sent for tag in row.tags}

@@ -97,13 +97,15 @@ def test_engaged_retention(built: Built) -> None:
 
 def test_referral_funnel(built: Built) -> None:
     expected = built.reference.referral_funnel(14)
-    assert expected.cycle_days.notna().any() and expected.passed_on.sum() > 5
+    assert expected.cycle_days.notna().any()
+    assert expected.passed_on.sum() > 5
     assert_equal(built.warehouse.read("select * from marts.referral_funnel"), expected, ["week"])
 
 
 def test_revenue_retention(built: Built) -> None:
     expected = built.reference.revenue_retention()
-    assert expected.unconverted_entries.sum() > 0 and expected.rate.notna().any()
+    assert expected.unconverted_entries.sum() > 0
+    assert expected.rate.notna().any()
     found = built.warehouse.read("select * from marts.revenue_retention")
     assert_equal(found, expected, ["month"])
     withheld = found[found.unconverted_entries > 0].withheld_reason
@@ -111,15 +113,15 @@ def test_revenue_retention(built: Built) -> None:
 
 
 def test_attribution(built: Built) -> None:
-    credits = built.reference.credits(30, 7.0, 0.4, 0.4)
-    expected = credits.groupby(["week", "rule", "source"], as_index=False).credit.sum()
+    credited = built.reference.credits(30, 7.0, 0.4, 0.4)
+    expected = credited.groupby(["week", "rule", "source"], as_index=False).credit.sum()
     found = built.warehouse.read("select week, rule, source, sum(credit) as credit from marts.attribution group by all")
     assert set(expected.source) == {"meta", "google_ads", "google", "email", "unattributed"}
     assert_equal(found, expected, ["week", "rule", "source"])
 
 
 def test_conversion_paths(built: Built) -> None:
-    credits = built.reference.credits(30, 7.0, 0.4, 0.4).drop_duplicates("order")
-    expected = credits.groupby(["week", "path"], as_index=False).size().rename(columns={"size": "conversions"})
+    credited = built.reference.credits(30, 7.0, 0.4, 0.4).drop_duplicates("order")
+    expected = credited.groupby(["week", "path"], as_index=False).size().rename(columns={"size": "conversions"})
     found = built.warehouse.read("select week, path, conversions from marts.conversion_paths")
     assert_equal(found, expected, ["week", "path"])

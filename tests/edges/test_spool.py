@@ -1,4 +1,4 @@
-"""The spool's files: torn anywhere they lose only what was never promised, damaged they say so, and nobody reads them without the key."""
+"""The spool's files: torn anywhere they lose only what was never promised, damaged they say so, nobody reads them keyless."""
 
 import datetime as dt
 from pathlib import Path

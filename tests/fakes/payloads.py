@@ -154,7 +154,7 @@ def mutated(body: Any, chance: random.Random) -> bytes:
     return bytes(content)
 
 
-def _changed(value: Any, chance: random.Random) -> Any:
+def _changed(value: Any, chance: random.Random) -> Any:  # noqa: PLR0911  one return for each way to break it
     """The value with one strange thing somewhere in it."""
     if isinstance(value, str) and value.startswith("{") and chance.random() < 0.8:
         return json.dumps(_changed(json.loads(value), chance))  # the envelope's inner document
@@ -166,9 +166,9 @@ def _changed(value: Any, chance: random.Random) -> Any:
             case 0:
                 return value[:place] + value[place + 1 :]
             case 1:
-                return value + [value[place]]
+                return [*value, value[place]]
             case _:
-                return value[:place] + [_changed(value[place], chance)] + value[place + 1 :]
+                return [*value[:place], _changed(value[place], chance), *value[place + 1 :]]
     name = chance.choice(sorted(value))
     match chance.randrange(6):
         case 0:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from orchestration.generate.creatives import write_cycle
 from orchestration.generate.generators import OfflineGenerator
@@ -9,11 +10,14 @@ from orchestration.learn.beliefs import Beliefs
 from orchestration.learn.proven import proven_texts
 from orchestration.learn.reading import SentText
 from orchestration.learn.taxonomy import Taxonomy
-from orchestration.programs.definition import FOLDER, read_program
+from orchestration.programs.definition import FOLDER, Experiments, read_program
 from orchestration.records import Brief
 
 POLICY = {"choice_prior_variance": 0.01, "particular_variance": 0.04, "draw_width": 0.5}
-PROGRAM = read_program(FOLDER / "subject_lines.yaml")
+_SHIPPED = read_program(FOLDER / "subject_lines.yaml")
+PROGRAM = _SHIPPED.model_copy(
+    update={"experiments": _SHIPPED.experiments.model_copy(update={"exploit_arms": 2, "resend": True})}
+)
 GEM = "Bring the small mugs home"
 
 
@@ -56,8 +60,15 @@ def test_the_gem_is_sent_again_once_a_cycle_and_only_to_its_own_segment() -> Non
     assert [(creative.segment, creative.arm.role, creative.draft.generator) for creative in again] == [
         ("new", "exploit", "proven")
     ]
-    twins = [c for c in written if c.send == again[0].send and c.segment == "new" and c.arm.role == "explore"]
-    assert [twin.arm.tags for twin in twins] == [frozenset({twin.arm.flipped}) for twin in twins]
+    mates = [c for c in written if c.send == again[0].send and c.segment == "new"]
+    (new,) = (c for c in mates if c.arm.role == "exploit" and c.draft.text != GEM)
+    twins = [c for c in mates if c.arm.role == "explore"]
+    assert [twin.arm.tags ^ new.arm.tags for twin in twins] == [{twin.arm.flipped} for twin in twins]
+
+
+def test_resending_needs_a_new_text_beside_it() -> None:
+    with pytest.raises(ValidationError, match="at least 2"):
+        Experiments(exploit_arms=1, resend=True)
 
 
 def test_a_program_that_sends_nothing_twice_is_as_before() -> None:

@@ -40,10 +40,10 @@ def model(name: str) -> str:
 
 def window(account: str, day: dt.date, rows: dict[tuple[Any, str], tuple[int, Decimal | None]]) -> Window:
     told = [
-        DailyRow("ad", "c", "s", ad, cut, "7d_click", shown, None, cost, "EUR")
+        DailyRow("c", "Campaign", "s", ad, cut, "7d_click", shown, None, cost, "EUR")
         for (ad, cut), (shown, cost) in rows.items()
     ]
-    return Window("meta", account, day, told)
+    return Window("meta", account, "ad", day, told)
 
 
 @settings(max_examples=8)
@@ -63,15 +63,19 @@ def test_any_sequence_of_reads_leaves_what_the_platform_said(reads: list[dict[An
             known.append(dict(truth))
         for number, then in enumerate(known):
             at = START + dt.timedelta(hours=number, minutes=5)
-            sql = f"""select account_id, day, ad_id, breakdown, impressions, cost from ({model("stg_channels__daily_versions")})
-                where valid_from <= $at and (valid_until is null or valid_until > $at)"""
+            sql = f"""select account_id, day, ad_id, breakdown, impressions, spend from ({model("stg_channels__daily")})
+                where extracted_at <= $at and (superseded_at is null or superseded_at > $at)"""
             found = {
                 (row["account_id"], row["day"].date() if hasattr(row["day"], "date") else row["day"], row["ad_id"], row["breakdown"]):
-                (row["impressions"], row["cost"]) for row in warehouse.rows(sql, {"at": at})
+                (row["impressions"], row["spend"]) for row in warehouse.rows(sql, {"at": at})
             }  # fmt: skip
-            assert found == {(*key, *grain): figures for key, rows in then.items() for grain, figures in rows.items()}
+            assert found == {
+                (*key, *grain): (shown, float(cost or 0))
+                for key, rows in then.items()
+                for grain, (shown, cost) in rows.items()
+            }
         now = warehouse.rows(
-            f"select sum(impressions) as n from ({model('stg_channels__daily_versions')}) where is_current"
+            f"select sum(impressions) as n from ({model('stg_channels__daily')}) where superseded_at is null"
         )
         assert (now[0]["n"] or 0) == sum(shown for rows in truth.values() for shown, _ in rows.values())
 
@@ -86,9 +90,9 @@ def test_three_countries_stay_three_rows(tmp_path: Path) -> None:
 def test_rows_that_would_hide_each_other_are_refused_whole(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     warehouse.migrate()
-    good, row = window("a", DAYS[0], {("ad1", ""): (1, None)}), DailyRow("ad", ad_id="ad1")
+    good, row = window("a", DAYS[0], {("ad1", ""): (1, None)}), DailyRow("c", "Campaign", "s", "ad1")
     with pytest.raises(Refusal, match=r"has two rows of the grain .*Put every breakdown"):
-        replace_windows(warehouse, [good, Window("meta", "a", DAYS[1], [row, row])], START)
+        replace_windows(warehouse, [good, Window("meta", "a", "ad", DAYS[1], [row, row])], START)
     with pytest.raises(Refusal, match="one account's day twice"):
         replace_windows(warehouse, [good, good], START)
     assert warehouse.rows("select count(*) as n from raw.channel_daily") == [{"n": 0}]
@@ -119,6 +123,6 @@ def test_gains_less_losses_are_the_total(looks: list[tuple[str, int, int]]) -> N
 
 
 def test_the_models_are_plain_sql() -> None:
-    for name in ("stg_channels__daily_versions", "int_channels__counters"):
+    for name in ("stg_channels__daily", "int_channels__counters"):
         assert "{{" not in model(name)
         assert duckdb.extract_statements(model(name))

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
@@ -39,8 +41,8 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    yield Cluster()
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.fixture
@@ -58,7 +60,11 @@ def test_what_is_sent_is_stored_once_over_many_runs(cluster: Cluster, stream: St
         {"n": 50, "ids": 50}
     ]
     event = warehouse.rows("select * from raw.events where event_id = 'e1'")[0]
-    assert (event["source"], event["occurred_at"], len(event["user_id"])) == ("shop", dt.datetime(2026, 11, 1, 10), 64)
+    assert (event["source"], event["occurred_at"], len(event["user_id"])) == (
+        "shop",
+        dt.datetime.fromisoformat("2026-11-01T10:00"),
+        64,
+    )
 
 
 def test_rows_and_position_fall_together(
@@ -68,7 +74,7 @@ def test_rows_and_position_fall_together(
     warehouse.migrate()
     with warehouse.connect() as connection:
         connection.execute("alter table raw.stream_positions add column surprise varchar")
-    with pytest.raises(Exception, match="surprise|columns"):
+    with pytest.raises(Exception, match=r"surprise|columns"):
         consume(warehouse, stream, CLOCK)
     assert warehouse.rows("select count(*) as n from raw.events") == [{"n": 0}]
     with warehouse.connect() as connection:
@@ -124,3 +130,18 @@ def test_a_lost_position_is_refused_and_not_skipped(cluster: Cluster, stream: St
 def test_brokers_that_are_not_there_are_refused(warehouse: Warehouse) -> None:
     with pytest.raises(Refusal, match=r"topic events -> cannot be read \(.*\)\. Check the brokers"):
         consume(warehouse, Stream("127.0.0.1:1", "events", idle_seconds=0.5), CLOCK)
+
+
+@pytest.mark.slow
+def test_kills_of_files_and_kafka_lose_and_double_nothing() -> None:
+    bench = Path(__file__).parents[1] / "bench" / "intake_kills_files.py"
+    command = [sys.executable, str(bench), "--kills", "6", "--events", "2000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout) | {"seconds": 0} == {
+        "kills": 6,
+        "events": 2000,
+        "lost": 0,
+        "double": 0,
+        "seconds": 0,
+    }

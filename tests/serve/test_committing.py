@@ -132,4 +132,4 @@ def test_a_large_file_is_sealed_and_another_begun(tmp_path: Path, monkeypatch: p
 
     asyncio.run(scenario())
     assert len(list(tmp_path.glob("*.spool"))) == 3
-    assert sorted(sum(frames(tmp_path), [])) == list(range(6))
+    assert sorted(number for frame in frames(tmp_path) for number in frame) == list(range(6))

@@ -6,11 +6,15 @@ import pytest
 
 from orchestration.serve import signatures
 
-SENDGRID_KEY = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE+evkZBR8wQLZIyTQmdknwaUOQtV6"
+SENDGRID_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE+evkZBR8wQLZIyTQmdknwaUOQtV6"
     "CKEW/+wKKYGdjGVwuvfRKIiQKmoMHWet0QMSPIWatpv46UMck4STDUt+7g=="
+)
 SENDGRID_SIGNATURE = "MEYCIQDR+jH6AAADumdmi8i9CeeTojGIncK9Q44Fh5wC3VZC5wIhAI1hJKATJCesmET2o6CfZO3PutVaa+PkDxOTEzl4+cMG"
-SENDGRID_BODY = b'[{"email":"ana@example.test","event":"open","sg_event_id":"b3BlbjE",'
+SENDGRID_BODY = (
+    b'[{"email":"ana@example.test","event":"open","sg_event_id":"b3BlbjE",'
     b'"sg_machine_open":true,"timestamp":1793500000}]\r\n'
+)
 
 
 def test_sendgrid_signs_the_line_end_too() -> None:

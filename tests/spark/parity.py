@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype
@@ -30,15 +29,6 @@ def keys_of_marts(manifest: Path) -> dict[str, list[str]]:
             keys.setdefault(mart, [])
     assert set(keys) == set(marts.values()), f"no key test names the grain of {set(marts.values()) - set(keys)}"
     return keys
-
-
-def rows_of(connection: duckdb.DuckDBPyConnection, relation: str) -> pd.DataFrame:
-    """The rows of a mart without the 64-bit digests, which no two engines share."""
-    digests = connection.execute(
-        "select column_name from (describe select * from marts.tag_evidence) where column_type = 'UBIGINT'"
-    )
-    del digests
-    return connection.execute(f"select * from {relation}").df()
 
 
 def difference(left: pd.DataFrame, right: pd.DataFrame, key: list[str]) -> str | None:

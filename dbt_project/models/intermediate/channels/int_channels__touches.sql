@@ -1,12 +1,14 @@
 -- One row per touch: a person came through a link of a channel, by a click on a message or by a visit that names its campaign.
 -- Opens, impressions and deliveries are no touches. Incremental by the days that settled events touch.
 
+{% set touched = touched_days(this, ref('int_people__known_days')) %}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='touched_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where touched_on in ({{ days_around_touched(this, 0, 0) }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where touched_on in ({{ days_around_touched(this, 0, 0) | join(', ') }}){% endif %}",
 ) }}
 
 {% set paid = ['cpc', 'ppc', 'cpm', 'paid', 'paid_social', 'paidsocial', 'paid-social', 'paid_search', 'paidsearch', 'display'] %}
@@ -15,14 +17,15 @@ with
 
 events as (
     select * from {{ ref('stg_events__events') }}
-    where is_human and user_id is not null
-    {% if is_incremental() %}
-        and cast(occurred_at as date) in ({{ days_around_touched(this, 0, 0) }})
-    {% endif %}
+    where is_human and person_id is not null
+    {{ and_is_touched(touched) }}
 ),
 
 learned as (
-    select max(settled_at) as built_through from {{ ref('stg_events__events') }}
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
 ),
 
 sources as (
@@ -44,7 +47,7 @@ read as (
     select
         source as event_source,
         event_id,
-        user_id,
+        person_id as user_id,
         lower(coalesce(
             {{ json_text('context', '$.campaign.source') }},
             {{ json_text('properties', '$.utm_source') }},
@@ -72,7 +75,8 @@ select
     read.creative_id,
     read.touched_on,
     read.touched_at,
-    learned.built_through
+    learned.built_through,
+    learned.received_events
 from read
 cross join learned
 left join sources on read.said_source = sources.said and read.medium in ('{{ paid | join("', '") }}')

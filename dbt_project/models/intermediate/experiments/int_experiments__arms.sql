@@ -16,6 +16,7 @@ live as (
         role = 'baseline' as is_baseline,
         true as is_randomised,
         tags_by_design,
+        is_resent,
         text,
         cast(null as bigint) as closes_in_cycle
     from {{ ref('stg_ledger__arms') }}
@@ -34,6 +35,7 @@ past as (
         bool_or(is_baseline) as is_baseline,
         bool_and(is_randomised) as is_randomised,
         false as tags_by_design,
+        false as is_resent,
         max(text) as text,
         min(closes_in_cycle) as closes_in_cycle
     from {{ ref('stg_imports__results') }}
@@ -84,6 +86,7 @@ select
     is_baseline and baseline_rank = 1 as is_baseline,
     is_randomised,
     tags_by_design,
+    is_resent,
     is_late,
     text,
     coalesce(lower(trim(text)), experiment_id || '/' || creative_id) as text_id,

@@ -62,7 +62,8 @@ counted as (
         arms.creative_key,
         arms.text_id,
         arms.is_randomised,
-        arms.tags_by_design
+        arms.tags_by_design,
+        arms.is_resent or (arms.tags_by_design and arms.is_baseline) as is_repeated
     from totals
     inner join comparisons on totals.comparison_key = comparisons.comparison_key
     inner join arms on totals.arm_key = arms.arm_key
@@ -128,6 +129,7 @@ select
     readable.sampling_variance,
     {{ key_of(['readable.text_id']) }} as text_key,
     readable.is_randomised,
-    readable.tags_by_design
+    readable.tags_by_design,
+    readable.is_repeated
 from readable
 inner join comparable on readable.comparison_key = comparable.comparison_key

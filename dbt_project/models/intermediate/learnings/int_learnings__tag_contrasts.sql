@@ -39,6 +39,7 @@ arms as (
         1 / (closed.sampling_variance + subjects.noise_variance) as weight
     from {{ ref('int_experiments__closed_arms') }} as closed
     inner join subjects on closed.comparison_key = subjects.comparison_key
+    where not closed.is_repeated  -- against a wording that stays or was chosen for its luck, every tag of its twins would look bad
 ),
 
 tags as (

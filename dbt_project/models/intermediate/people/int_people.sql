@@ -30,6 +30,23 @@ moments as (
     {% if is_incremental() %} where user_id in (select user_id from new_days) {% endif %}
 ),
 
+{% if is_incremental() %}
+    -- What a person's row says of a day that lost its activity since is not believed: that person's days are read again.
+    lost as (
+        select people.user_id
+        from {{ this }} as people
+        inner join new_days
+            on people.user_id = new_days.user_id and new_days.activity_on in (people.first_active_on, cast(people.last_active_at as date))
+        where
+            (new_days.activity_on = people.first_active_on and new_days.events = 0)
+            or (
+                new_days.activity_on = cast(people.last_active_at as date)
+                and coalesce(new_days.last_event_at < people.last_active_at, true)
+            )
+        group by people.user_id
+    ),
+{% endif %}
+
 spans as (
     select
         user_id,
@@ -39,35 +56,21 @@ spans as (
     from new_days
     {% if is_incremental() %}
         union all
-        -- What a person's row says of a day that lost its activity since is not believed: that person's days are read again.
         select
-            people.user_id,
-            coalesce(known_days.first_seen_at, people.first_seen_at) as first_seen_at,
-            case when lost.user_id is null then people.first_active_on when known_days.events > 0 then known_days.activity_on end as active_on,
-            case when lost.user_id is null then people.last_active_at else known_days.last_event_at end as last_event_at
-        from {{ this }} as people
-        left join (
-            select people.user_id
-            from {{ this }} as people
-            inner join new_days
-                on
-                    people.user_id = new_days.user_id
-                    and new_days.activity_on in (people.first_active_on, cast(people.last_active_at as date))
-            group by people.user_id
-            having
-                max(case when new_days.activity_on = people.first_active_on and new_days.events = 0 then 1 else 0 end) = 1
-                or max(
-                    case
-                        when
-                            new_days.activity_on = cast(people.last_active_at as date)
-                            and coalesce(new_days.last_event_at < people.last_active_at, true)
-                            then 1
-                        else 0
-                    end
-                ) = 1
-        ) as lost on people.user_id = lost.user_id
-        left join known_days on lost.user_id = known_days.user_id
-        where people.user_id in (select user_id from new_days)
+            user_id,
+            first_seen_at,
+            first_active_on as active_on,
+            last_active_at as last_event_at
+        from {{ this }}
+        where user_id in (select user_id from new_days) and user_id not in (select user_id from lost)
+        union all
+        select
+            user_id,
+            first_seen_at,
+            case when events > 0 then activity_on end as active_on,
+            last_event_at
+        from known_days
+        where user_id in (select user_id from lost)
     {% endif %}
 ),
 

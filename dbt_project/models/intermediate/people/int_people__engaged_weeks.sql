@@ -1,12 +1,14 @@
 -- One row per ISO week in which somebody was engaged, or could have stayed so: active on at least engaged_days days of the week.
 -- A build makes anew the weeks that settled events touch and the ones after them.
 
+{% set weeks = weeks_from_touched(this) %}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='week',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where week in ({{ weeks_from_touched(this) }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where week in ({{ weeks_from_touched(this) | join(', ') }}){% endif %}",
 ) }}
 
 with
@@ -18,13 +20,16 @@ user_days as (
     from {{ ref('int_people__user_days') }}
     {% if is_incremental() %}
         where
-            {{ week_of('activity_on') }} in ({{ weeks_from_touched(this) }})
-            or {{ days_after(week_of('activity_on'), 7) }} in ({{ weeks_from_touched(this) }})
+            {{ week_of('activity_on') }} in ({{ weeks | join(', ') }})
+            or {{ days_after(week_of('activity_on'), 7) }} in ({{ weeks | join(', ') }})
     {% endif %}
 ),
 
 learned as (
-    select max(settled_at) as built_through from {{ ref('stg_events__events') }}
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
 ),
 
 terms as (
@@ -81,10 +86,11 @@ select
     cast(sum(people.is_engaged) as bigint) as engaged,
     cast(sum(people.was_engaged) as bigint) as engaged_before,
     cast(sum(people.is_engaged * people.was_engaged) as bigint) as retained,
-    max(learned.built_through) as built_through
+    max(learned.built_through) as built_through,
+    max(learned.received_events) as received_events
 from people
 cross join learned
 {% if is_incremental() %}
-    where people.week in ({{ weeks_from_touched(this) }})
+    where people.week in ({{ weeks | join(', ') }})
 {% endif %}
 group by people.week

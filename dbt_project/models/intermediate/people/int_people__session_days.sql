@@ -1,12 +1,14 @@
 -- One row per UTC day on which a session started: sums over people, squares and products included, so that the mart never reads sessions.
 -- A build makes anew the days whose sessions may have changed.
 
+{% set made_anew = days_around_touched(this, 1, 1) %}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='started_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) | join(', ') }}){% endif %}",
 ) }}
 
 with
@@ -14,12 +16,15 @@ with
 sessions as (
     select * from {{ ref('int_people__sessions') }}
     {% if is_incremental() %}
-        where started_on in ({{ days_around_touched(this, 1, 1) }})
+        where started_on in ({{ made_anew | join(', ') }})
     {% endif %}
 ),
 
 learned as (
-    select max(settled_at) as built_through from {{ ref('stg_events__events') }}
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
 ),
 
 people as (
@@ -51,6 +56,7 @@ days as (
 
 select
     days.*,
-    learned.built_through
+    learned.built_through,
+    learned.received_events
 from days
 cross join learned

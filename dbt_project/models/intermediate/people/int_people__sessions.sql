@@ -2,12 +2,14 @@
 -- started. It may run over one midnight, not two: what began within the gap after a midnight may itself be a continuation, and nothing
 -- continues it into the next day. So a day's sessions follow from that day and its neighbours, and a late event repairs three days.
 
+{% set made_anew, read = days_around_touched(this, 1, 1), days_around_touched(this, 2, 2) %}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='started_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) }}){% endif %}",
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) | join(', ') }}){% endif %}",
 ) }}
 
 {% set clicks = ['Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped', 'Promotion Clicked'] %}
@@ -21,21 +23,21 @@ events as (
 terms as (
     select
         {{ policy('session_gap_minutes') }} * 60 as gap_seconds,
-        (select max(settled_at) from events) as built_through
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
 ),
 
 activity as (
     select
-        user_id,
+        person_id as user_id,
         occurred_at,
         cast(occurred_at as date) as activity_on,
         case when event_name in ('{{ clicks | join("', '") }}') and creative_id is not null then 1 else 0 end as clicks
     from events
     where
         is_activity
-        {% if is_incremental() %}
-            and cast(occurred_at as date) in ({{ days_around_touched(this, 2, 2) }})
-        {% endif %}
+        {{ and_is_touched(read) }}
 ),
 
 gapped as (
@@ -43,7 +45,8 @@ gapped as (
         activity.*,
         case
             when
-                {{ seconds_between('lag(activity.occurred_at) over day_so_far', 'activity.occurred_at') }} <= terms.gap_seconds
+                {{ seconds_between('lag(activity.occurred_at) over day_so_far', 'activity.occurred_at') }}
+                <= terms.gap_seconds
                 then 0
             else 1
         end as starts_part
@@ -120,11 +123,12 @@ select
     ) as length_seconds,
     cast(followed.events + case when followed.goes_on then followed.next_events else 0 end as bigint) as events,
     cast(followed.clicks + case when followed.goes_on then followed.next_clicks else 0 end as bigint) as clicks,
-    terms.built_through
+    terms.built_through,
+    terms.received_events
 from followed
 cross join terms
 where
     not followed.is_continuation
     {% if is_incremental() %}
-        and followed.activity_on in ({{ days_around_touched(this, 1, 1) }})
+        and followed.activity_on in ({{ made_anew | join(', ') }})
     {% endif %}

@@ -26,6 +26,21 @@ week_totals as (
     group by week
 ),
 
+-- Names by which own links know a platform's campaign.
+linked as (
+    select distinct
+        source,
+        campaign
+    from credits
+),
+
+rules as (
+    {% for rule in rules %}
+        select '{{ rule }}' as rule
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
 by_rule as (
     {% for rule in rules %}
         select
@@ -61,11 +76,12 @@ named as (
     select
         platforms.*,
         {{ week_of('platforms.day') }} as week,
-        case when by_id.campaign is not null then platforms.campaign_id else coalesce(platforms.campaign_name, platforms.campaign_id) end
-            as campaign
+        case
+            when linked.campaign is not null then platforms.campaign_id
+            else coalesce(platforms.campaign_name, platforms.campaign_id)
+        end as campaign
     from platforms
-    left join (select distinct source, campaign from credits) as by_id
-        on platforms.provider = by_id.source and platforms.campaign_id = by_id.campaign
+    left join linked on platforms.provider = linked.source and platforms.campaign_id = linked.campaign
 ),
 
 claimed as (
@@ -89,7 +105,7 @@ cells as (
         claimed.source,
         claimed.campaign
     from claimed
-    cross join ({% for rule in rules %}select '{{ rule }}' as rule{{ ' union all ' if not loop.last }}{% endfor %}) as rules
+    cross join rules
 ),
 
 judged as (

@@ -16,7 +16,7 @@ received as (
     select
         {{ key_of(['source', 'event_id']) }} as event_key,
         ingested_at
-    from {{ source('raw', 'events') }}
+    from {{ ref('stg_events__received') }}
     where {{ is_new }}
 ),
 
@@ -56,7 +56,7 @@ learned as (
     select
         max(ingested_at) as built_through,
         count(*) as received_events
-    from {{ source('raw', 'events') }}
+    from {{ ref('stg_events__received') }}
 )
 
 select

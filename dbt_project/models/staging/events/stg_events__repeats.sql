@@ -40,7 +40,7 @@ suspects as (
 
 copies as (
     select received.*
-    from {{ source('raw', 'events') }} as received
+    from {{ ref('stg_events__received') }} as received
     inner join suspects
         on {{ key_of(['received.source', 'received.event_id']) }} = suspects.event_key and received.ingested_at = suspects.ingested_at
 ),

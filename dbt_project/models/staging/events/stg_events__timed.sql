@@ -13,7 +13,7 @@ kept as (
             received.{{ column }},
         {% endfor %}
         0 as duplicates
-    from {{ source('raw', 'events') }} as received
+    from {{ ref('stg_events__received') }} as received
     left join repeats on received.source = repeats.source and received.event_id = repeats.event_id
     where repeats.event_id is null
     union all

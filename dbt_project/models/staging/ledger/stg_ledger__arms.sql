@@ -25,7 +25,8 @@ select
     arms.arm_number,
     arms.role,
     arms.planned_share,
-    creatives.text
+    creatives.text,
+    coalesce(creatives.generator = 'proven', false) as is_resent
 from arms
 inner join experiments on arms.experiment_id = experiments.experiment_id
 left join creatives on arms.creative_id = creatives.creative_id

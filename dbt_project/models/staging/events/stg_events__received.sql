@@ -1,0 +1,24 @@
+-- One row per received event, copies included, wherever it came in: files and streams (raw.events), the receiver (raw.inbox) and event
+-- tables that are declared as adapters. A view; filters on ingested_at and received_at reach the tables.
+
+{{ config(materialized='view') }}
+
+select
+    {% for column in raw_event_columns() %}
+        {{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ source('raw', 'events') }}
+union all
+select
+    {% for column in raw_event_columns() %}
+        {{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ ref('stg_intake__events') }}
+{% if adapters_of() %}
+    union all
+    select
+        {% for column in raw_event_columns() %}
+            {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('stg_events__adapted') }}
+{% endif %}

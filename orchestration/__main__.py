@@ -1,0 +1,5 @@
+"""``python -m orchestration`` is the command ``loop``."""
+
+from orchestration.cli import main
+
+main()

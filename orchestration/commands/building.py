@@ -1,0 +1,30 @@
+"""The command that builds without a cycle: every model on the chosen engine, and the published copy."""
+
+from typing import Annotated
+
+import typer
+
+from orchestration.commands.console import WarehouseOption, out, settings_for
+
+
+def build(
+    full_refresh: Annotated[bool, typer.Option(help="Make incremental models anew from all of raw.")] = False,
+    tests: Annotated[bool, typer.Option(help="Run the data tests too.")] = True,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Builds and tests every model, on DuckDB or Spark (LOOP_ENGINE), and publishes the marts."""
+    settings = settings_for(warehouse)
+    from orchestration.edges.dbt import DbtProject
+    from orchestration.edges.publishing import publish
+    from orchestration.edges.warehouse import Warehouse
+
+    house = Warehouse(settings.warehouse)
+    house.migrate()
+    left_out = ("resource_type:unit_test",) if tests else ("resource_type:unit_test", "resource_type:test")
+    results = DbtProject(engine=settings.engine).build(house, exclude=left_out, full_refresh=full_refresh)
+    publication = publish(house)
+    out.print(
+        f"{len(results)} nodes built and tested on {settings.engine} in {sum(node.seconds for node in results):.1f} s, "
+        f"{sum(publication.rows.values()):,} rows of {len(publication.rows)} marts published in {publication.folder}",
+        soft_wrap=True,
+    )
