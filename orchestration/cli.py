@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, launching, policies, serving, turning
-from orchestration.commands import bench, building, evidence, intake, serving, turning
+from orchestration.commands import bench, building, evidence, intake, launching, policies, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -26,8 +25,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     launching.stop,
     launching.resume,
     launching.rollback,
-    turning.approve,
-    turning.reject,
     building.build,
     evidence.import_,
     intake.consume,

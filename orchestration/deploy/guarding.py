@@ -19,21 +19,19 @@ class Guard:
     """The guardrails of a program's latest judged cycle.
 
     Attributes:
-        status: ``healthy`` if some arm was judged and none harms; ``harmed`` also if people did not reach the arms as planned;
-            ``unknown`` while no arm has been judged.
-        must_stop: Whether so much is harmed that the program must stop by itself.
+        status: ``healthy`` if some arm was judged and none harms; ``suspect`` if some harm, too few to blame the program;
+            ``harmed`` if so many harm, or people did not reach the arms as planned; ``unknown`` while no arm has been judged.
         judged, harmful: Arms of the cycle that could be judged, and those found harmful.
     """
 
-    status: Literal["healthy", "harmed", "unknown"]
-    must_stop: bool
+    status: Literal["healthy", "suspect", "harmed", "unknown"]
     reason: str
     judged: int
     harmful: int
 
 
 _EVER = dt.datetime.fromisoformat("0001-01-01")
-UNKNOWN = Guard("unknown", False, "nobody has looked", 0, 0)
+UNKNOWN = Guard("unknown", "nobody has looked", 0, 0)
 
 
 def guard_of(connection: duckdb.DuckDBPyConnection, program: Program, switches: list[Switch]) -> Guard:
@@ -48,18 +46,19 @@ def guard_of(connection: duckdb.DuckDBPyConnection, program: Program, switches: 
     )
     broken = _broken(connection, program, since)
     if broken:
-        return Guard("harmed", True, f"{broken[0]}: {broken[1]}", 0, 0)
+        return Guard("harmed", f"{broken[0]}: {broken[1]}", 0, 0)
     judged, harmful, metric = _arms(connection, program, since)
     if judged == 0:
-        return Guard("unknown", False, "no arm has enough people for its guardrails to be judged yet", 0, 0)
+        return Guard("unknown", "no arm has enough people for its guardrails to be judged yet", 0, 0)
     if harmful == 0:
-        return Guard("healthy", False, f"{judged} arms were judged, none harms", judged, 0)
+        return Guard("healthy", f"{judged} arms were judged, none harms", judged, 0)
     limits = connection.execute(
         "select name, value from policy.policy where name in ('harm_stop_share', 'harm_stop_arms')"
     ).fetchall()
     least = dict(limits)
-    must_stop = harmful >= least["harm_stop_arms"] and harmful >= least["harm_stop_share"] * judged
-    return Guard("harmed", must_stop, f"{harmful} of {judged} judged arms harm {metric}", judged, harmful)
+    is_harmed = harmful >= least["harm_stop_arms"] and harmful >= least["harm_stop_share"] * judged
+    told = f"{harmful} of {judged} judged arms harm {metric}"
+    return Guard("harmed" if is_harmed else "suspect", told, judged, harmful)
 
 
 def _broken(connection: duckdb.DuckDBPyConnection, program: Program, since: dt.datetime) -> tuple[str, str] | None:

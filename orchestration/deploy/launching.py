@@ -52,7 +52,7 @@ def launch_program(
         guard = guard_of(connection, program, journal(warehouse.folder))
         share = ramp_share(connection, program, cycle, guard, now)
         reach = reach_of(connection, program, programs, first_day, share, now)
-    if guard.must_stop and state_in(warehouse.folder, program.program) == "running":
+    if guard.status == "harmed" and state_in(warehouse.folder, program.program) == "running":
         throw(warehouse.folder, program.program, "stopped", "guardrails", guard.reason, now)
         record_switches(warehouse)
     launches = launch_cycle(

@@ -99,7 +99,7 @@ def decide(
     code: str | None = None,
     program: str | None = None,
 ) -> list[str]:
-    """Records a decision on one creative, or on ``all`` that wait; returns the ids decided on.
+    """Records a decision on one creative, on ``all`` that wait, or on an experiment whose sending waits; returns the ids decided on.
 
     Args:
         code: Why, in one of ``CODES``; a rejection without one is ``other``.
@@ -165,6 +165,10 @@ def _require_open(warehouse: Warehouse, creative: str, decision: str) -> None:
         """,
         [creative],
     )
+    if not rows and warehouse.rows(
+        "select 1 from ledger.judgements where stage = 'sending' and subject like $id || '/%' limit 1", {"id": creative}
+    ):
+        return
     if not rows:
         raise Refusal(
             creative, "is not a creative of this warehouse", "`loop approvals` lists the creatives that wait."

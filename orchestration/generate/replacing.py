@@ -36,6 +36,7 @@ class Slot:
     flipped_tag: str | None
     revision: int
     text: str
+    generator: str
     tags_asked: list[str]
     decision: str | None
     texts: int
@@ -78,7 +79,8 @@ def _slots(warehouse: Warehouse, program: str, cycle: int) -> list[Slot]:
     rows = warehouse.rows(
         """
         select plans.send_number, plans.segment, plans.arm_number, plans.creative_id, plans.role, plans.planned_share,
-            plans.flipped_tag, plans.revision, creatives.text, creatives.tags_asked, decisions.decision,
+            plans.flipped_tag, plans.revision, creatives.text, creatives.generator,
+            creatives.tags_asked, decisions.decision,
             (
                 select count(distinct tried.creative_id) from ledger.plans as tried
                 where tried.program = plans.program and tried.cycle = plans.cycle and tried.send_number = plans.send_number
@@ -110,7 +112,8 @@ def _redraft(
     """Another text for the slot; None if it had as many as the policy allows, or the generator has no other."""
     if slot.role == "baseline" or slot.texts > policy()["slot_rewrites"]:
         return None
-    twin = next((other.text for other in members if other.role == "exploit"), None) if slot.role == "explore" else None
+    fresh = (other.text for other in members if other.role == "exploit" and other.generator != "proven")
+    twin = next(fresh, None) if slot.role == "explore" else None
     tags = frozenset(slot.tags_asked)
     request = CreativeRequest(program.program, cycle, slot.segment, slot.role, slot.arm_number, tags, twin)
     known = without_learnings(brief) if slot.role == "control" else brief
@@ -135,7 +138,12 @@ def _fill(
     place = (program, cycle, slot.send_number, slot.segment, slot.arm_number)
     written = [PlannedCreative(creative_id_of(*place, draft), slot.send_number, slot.segment, arm, draft)]
     filled = replace(
-        slot, creative_id=written[0].creative_id, text=draft.text, revision=slot.revision + 1, decision=None
+        slot,
+        creative_id=written[0].creative_id,
+        text=draft.text,
+        generator=draft.generator,
+        revision=slot.revision + 1,
+        decision=None,
     )
     judgements = judged(program, written, rules)
     warehouse.append(

@@ -79,7 +79,9 @@ SENDING: Final = {
     "batch": Fact(int, "number of the batch, from 1"),
     "people": Fact(int, "people of the audience it may be dealt to, the holdout included"),
     "ramp_share": Fact(float, "share of the program's people its sends may reach at this level of its ramp"),
-    "guardrails": Fact(str, "healthy, harmed, or unknown while nothing is known of them"),
+    "guardrails": Fact(
+        str, "healthy, suspect (some arm harms), harmed (the program does), or unknown while nothing is known"
+    ),
     "weeks_needed": Fact(float, "weeks until an effect of the planned size would be proved, or null", nullable=True),
 }
 FACTS: Final[Mapping[Stage, Mapping[str, Fact]]] = MappingProxyType(
