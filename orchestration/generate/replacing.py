@@ -55,10 +55,14 @@ def replace_rejected(
 ) -> None:
     """Revises the plan of every send of the cycle that is not launched and has a rejected creative."""
     slots = _slots(warehouse, program.program, cycle)
+    if not any(slot.decision == "rejected" and slot.planned_share > 0 for slot in slots):
+        return
     used = {
         str(row["text"])
         for row in warehouse.rows("select distinct text from ledger.creatives where program = ?", [program.program])
     }
+    filled: list[PlannedCreative] = []
+    revised: list[Slot] = []
     for group in sorted({(slot.send_number, slot.segment) for slot in slots}):
         members = [slot for slot in slots if (slot.send_number, slot.segment) == group]
         dropped: set[int] = set()
@@ -70,9 +74,27 @@ def replace_rejected(
                 dropped.add(slot.arm_number)
                 continue
             used.add(draft.text)
-            members[at] = _fill(warehouse, program, cycle, slot, draft, briefs, taxonomy, rules, now)
-        if dropped:
-            _drop(warehouse, program, cycle, members, dropped, now)
+            creative = _creative(program, cycle, slot, draft)
+            members[at] = replace(
+                slot,
+                creative_id=creative.creative_id,
+                text=draft.text,
+                generator=draft.generator,
+                revision=slot.revision + 1,
+            )
+            filled.append(creative)
+            revised.append(members[at])
+        revised += _without(members, dropped) if dropped else []
+    judgements = judged(program, filled, rules)
+    warehouse.append(
+        {
+            "ledger.creatives": creative_rows(filled, briefs, now),
+            "ledger.creative_tags": tag_rows(filled, taxonomy),
+            "ledger.plans": [_plan_row(program, cycle, slot, now) for slot in revised],
+            "ledger.approvals": approval_rows(judgements, now),
+            **ledger_rows(warehouse, rules, judgements, now),
+        }
+    )
 
 
 def _slots(warehouse: Warehouse, program: str, cycle: int) -> list[Slot]:
@@ -123,56 +145,25 @@ def _redraft(
         return None
 
 
-def _fill(
-    warehouse: Warehouse,
-    program: Program,
-    cycle: int,
-    slot: Slot,
-    draft: Draft,
-    briefs: Mapping[str, Brief],
-    taxonomy: Taxonomy,
-    rules: Rules,
-    now: dt.datetime,
-) -> Slot:
+def _creative(program: Program, cycle: int, slot: Slot, draft: Draft) -> PlannedCreative:
     arm = PlannedArm(slot.role, frozenset(slot.tags_asked), slot.planned_share, slot.flipped_tag)
-    place = (program, cycle, slot.send_number, slot.segment, slot.arm_number)
-    written = [PlannedCreative(creative_id_of(*place, draft), slot.send_number, slot.segment, arm, draft)]
-    filled = replace(
-        slot,
-        creative_id=written[0].creative_id,
-        text=draft.text,
-        generator=draft.generator,
-        revision=slot.revision + 1,
-        decision=None,
-    )
-    judgements = judged(program, written, rules)
-    warehouse.append(
-        {
-            "ledger.creatives": creative_rows(written, briefs, now),
-            "ledger.creative_tags": tag_rows(written, taxonomy),
-            "ledger.plans": [_plan_row(program, cycle, filled, now)],
-            "ledger.approvals": approval_rows(judgements, now),
-            **ledger_rows(warehouse, rules, judgements, now),
-        }
-    )
-    return filled
+    creative_id = creative_id_of(program, cycle, slot.send_number, slot.segment, slot.arm_number, draft)
+    return PlannedCreative(creative_id, slot.send_number, slot.segment, arm, draft)
 
 
-def _drop(
-    warehouse: Warehouse, program: Program, cycle: int, members: list[Slot], dropped: set[int], now: dt.datetime
-) -> None:
-    """Empties slots and states the shares of the others; where nothing is left to compare, the segment is left out of the send."""
+def _without(members: list[Slot], dropped: set[int]) -> list[Slot]:
+    """Revisions that empty slots and state the shares of the others; with nothing left to compare the whole segment is left out."""
     kept = [slot for slot in members if slot.arm_number not in dropped and slot.planned_share > 0]
-    if {slot.role for slot in kept} <= {"baseline"}:
+    roles = {slot.role for slot in kept}
+    if "baseline" not in roles or roles == {"baseline"}:
         kept = []
     total = sum(slot.planned_share for slot in kept)
     shares = {slot.arm_number: slot.planned_share / total for slot in kept}
-    revised = [
+    return [
         replace(slot, planned_share=shares.get(slot.arm_number, 0.0), revision=slot.revision + 1)
         for slot in members
         if slot.planned_share > 0
     ]
-    warehouse.append({"ledger.plans": [_plan_row(program, cycle, slot, now) for slot in revised]})
 
 
 def _plan_row(program: Program, cycle: int, slot: Slot, now: dt.datetime) -> dict[str, object]:

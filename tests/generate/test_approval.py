@@ -22,6 +22,7 @@ from orchestration.records import Brief, CreativeRequest, Draft, Rejection
 TAXONOMY = Taxonomy.load()
 NOW = dt.datetime.fromisoformat("2026-01-05T05:00:00")
 CYCLE = 202602
+RULES = Rules.load()
 SHIPPED = read_program(FOLDER / "subject_lines.yaml")
 PROGRAM = SHIPPED.model_copy(
     update={
@@ -67,12 +68,12 @@ def generate(
 ) -> list[dict[str, Any]]:
     briefs = {segment: Brief(program.program, cycle, segment, (), (), ()) for segment in program.segments}
     now = NOW + dt.timedelta(hours=hours)
-    return generate_cycle(warehouse, program, cycle, briefs, writer or Writer(), TAXONOMY, seed=1, now=now)  # type: ignore[return-value]
+    return generate_cycle(warehouse, program, cycle, briefs, writer or Writer(), TAXONOMY, seed=1, now=now, rules=RULES)  # type: ignore[return-value]
 
 
 def launch(warehouse: Warehouse) -> list[Launch]:
     channel = HandoverFiles(warehouse.folder / "outbox")
-    return launch_cycle(warehouse, PROGRAM, CYCLE, NOW.date(), channel, NOW)
+    return launch_cycle(warehouse, PROGRAM, CYCLE, NOW.date(), channel, NOW, rules=RULES)
 
 
 def slots(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -103,7 +104,7 @@ def test_only_the_baseline_passes_unread_unless_the_program_says_so(warehouse: W
     judged = warehouse.rows(
         "select rule, rules_version, count(*) as n from ledger.judgements group by all order by rule"
     )
-    assert {row["rules_version"] for row in judged} == {Rules.load().version}
+    assert {row["rules_version"] for row in judged} == {RULES.version}
     assert [(row["rule"], row["n"]) for row in judged] == [("default", len(queue)), ("own_text", 2)]
     assert launch(warehouse) == []
     decide(warehouse, "all", "approved", "anna", "read them", NOW, program=PROGRAM.program)
