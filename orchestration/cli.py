@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, building, evidence, intake, launching, policies, serving, turning
+from orchestration.commands import bench, building, evidence, explaining, intake, launching, policies, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -25,6 +25,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     launching.stop,
     launching.resume,
     launching.rollback,
+    explaining.explain,
     building.build,
     evidence.import_,
     intake.consume,
