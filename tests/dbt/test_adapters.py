@@ -162,7 +162,7 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], l
         found.setdefault((row["source"], row["event_id"]), []).append(row)
     [types] = warehouse.rows(
         """select list(column_name order by column_name) as missing from information_schema.columns
-        where table_schema = 'raw' and table_name = 'events' and (column_name, data_type) not in (
+        where table_schema = 'raw' and table_name = 'events' and column_name <> 'extra' and (column_name, data_type) not in (
             select (column_name, data_type) from information_schema.columns where table_name = 'stg_events__adapted')"""
     )
     assert types["missing"] is None, "the columns of raw.events, with their types"
