@@ -4,14 +4,15 @@ A rejection teaches the writer what not to write again. It is never a learning: 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.generate.creatives import PlannedCreative
 from orchestration.learn.policy import policy
-from orchestration.policy.facts import Value
+from orchestration.policy.facts import Stage, Value
 from orchestration.policy.records import Judged
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program
@@ -20,6 +21,8 @@ from orchestration.records import Rejection
 CODES: Final = (
     "off_tone", "untrue", "unclear", "pushy", "too_long", "offensive", "legal", "duplicate", "personal_data", "other",
 )  # fmt: skip
+
+_STRICT: Final = ("allow", "require_approval", "block")
 
 
 def facts_of(program: Program, creative: PlannedCreative) -> dict[str, Value]:
@@ -40,16 +43,36 @@ def facts_of(program: Program, creative: PlannedCreative) -> dict[str, Value]:
     }
 
 
-def judged(program: Program, written: Sequence[PlannedCreative], rules: Rules) -> list[Judged]:
-    """What the rules say of each creative."""
-    return [
-        Judged(creative.creative_id, program.program, rules.judge("approval", facts_of(program, creative)))
-        for creative in written
-    ]
+def judged(
+    program: Program,
+    written: Sequence[PlannedCreative],
+    rules: Rules,
+    screened: Mapping[str, Mapping[str, Value]] = MappingProxyType({}),
+) -> list[Judged]:
+    """What the rules say of each creative: those of approval, and those of screening where its text was looked into.
+
+    Args:
+        screened: Creative -> every fact that the rules of screening read.
+    """
+    judgements = []
+    for creative in written:
+        found = screened.get(creative.creative_id)
+        facts = facts_of(program, creative) | dict(found or {})
+        stages: tuple[Stage, ...] = ("approval",) if found is None else ("screening", "approval")
+        judgements += [Judged(creative.creative_id, program.program, rules.judge(stage, facts)) for stage in stages]
+    return judgements
 
 
 def approval_rows(judgements: Sequence[Judged], now: dt.datetime) -> list[dict[str, Any]]:
-    """Rows of ``ledger.approvals`` for what the rules decided by themselves; the others wait for somebody."""
+    """Rows of ``ledger.approvals`` for what the rules decided by themselves; the others wait for somebody.
+
+    The strictest stage decides: a block rejects, and only a creative that every stage allows is approved.
+    """
+    strictest: dict[str, Judged] = {}
+    for one in judgements:
+        known = strictest.get(one.subject)
+        if known is None or _STRICT.index(one.judgement.decision) >= _STRICT.index(known.judgement.decision):
+            strictest[one.subject] = one
     decisions = {"allow": "approved", "block": "rejected"}
     return [
         {
@@ -60,7 +83,7 @@ def approval_rows(judgements: Sequence[Judged], now: dt.datetime) -> list[dict[s
             "reason_code": one.judgement.code,
             "recorded_at": now,
         }
-        for one in judgements
+        for one in strictest.values()
         if one.judgement.decision in decisions
     ]
 
@@ -78,7 +101,7 @@ def waiting(warehouse: Warehouse, program: str | None = None) -> list[dict[str, 
         left join ledger.experiments as experiments
             on plans.program = experiments.program and plans.cycle = experiments.cycle
             and plans.send_number = experiments.send_number
-        left join ledger.judgements as judgements on plans.creative_id = judgements.subject and judgements.stage = 'approval'
+        left join ledger.judgements as judgements on plans.creative_id = judgements.subject and judgements.decision = 'require_approval'
         where decisions.creative_id is null and experiments.experiment_id is null and plans.planned_share > 0
             and ($program is null or plans.program = $program)
         group by all

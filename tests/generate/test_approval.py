@@ -11,13 +11,17 @@ from orchestration.deploy.channels import HandoverFiles
 from orchestration.deploy.experiments import Launch, launch_cycle
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
-from orchestration.generate.approval import decide, rejections, waiting
+from orchestration.generate.approval import approval_rows, decide, facts_of, judged, rejections, waiting
+from orchestration.generate.creatives import PlannedCreative
 from orchestration.generate.cycle import generate_cycle
+from orchestration.generate.design import PlannedArm
 from orchestration.generate.generators import OfflineGenerator
 from orchestration.learn.taxonomy import Taxonomy
+from orchestration.policy.expressions import plain
+from orchestration.policy.facts import CREATIVE
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import FOLDER, Program, read_program
-from orchestration.records import Brief, CreativeRequest, Draft, Rejection
+from orchestration.records import Brief, CreativeRequest, Draft, Rejection, Usage
 
 TAXONOMY = Taxonomy.load()
 NOW = dt.datetime.fromisoformat("2026-01-05T05:00:00")
@@ -235,3 +239,26 @@ def test_what_cannot_be_decided_is_refused(
     ids = {slot["role"]: slot["creative_id"] for slot in slots(warehouse)}
     with pytest.raises(Refusal, match=told):
         decide(warehouse, ids.get(creative, creative), decision, "anna", "no", NOW, code=code)
+
+
+@pytest.mark.parametrize(
+    ("found", "approval", "decision"),
+    [
+        ({}, "automatic", "approved"),
+        ({"banned_claims": ["risk free"]}, "automatic", "rejected"),
+        ({"reading_level": 15.0}, "automatic", None),
+        ({}, "required", None),
+        ({"banned_claims": ["risk free"]}, "required", "rejected"),
+    ],
+)
+def test_the_strictest_of_screening_and_approval_decides(
+    found: dict[str, Any], approval: str, decision: str | None
+) -> None:
+    request = CreativeRequest(PROGRAM.program, CYCLE, "new", "explore", 1, frozenset())
+    draft = Draft(request, "A cup", frozenset(), "offline", None, None, None, None, Usage(0, 0, 0.0))
+    creative = PlannedCreative("c1", 1, "new", PlannedArm("explore", frozenset(), 0.1), draft)
+    screened = {"c1": plain(CREATIVE) | facts_of(PROGRAM, creative) | {"approval": approval} | found}
+    program = PROGRAM.model_copy(update={"approval": approval})
+    judgements = judged(program, [creative], RULES, screened)
+    assert [one.judgement.stage for one in judgements] == ["screening", "approval"]
+    assert [row["decision"] for row in approval_rows(judgements, NOW)] == ([decision] if decision else [])
