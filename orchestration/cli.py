@@ -6,6 +6,7 @@ from collections.abc import Callable
 import typer
 
 from orchestration.commands import bench, building, evidence, explaining, intake, launching, policies, serving, turning
+from orchestration.commands import bench, building, evidence, intake, pulling, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -29,12 +30,14 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     building.build,
     evidence.import_,
     intake.consume,
+    pulling.pull,
     evidence.backtest,
     evidence.replay,
     evidence.aa,
     evidence.plan,
     serving.serve,
     bench.bench,
+    pulling.sandbox_server,
     turning.doctor,
     turning.dev,
     turning.manifest,
@@ -42,6 +45,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(policies.policy, name="policy")
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(intake.quarantine, name="quarantine")
 
 

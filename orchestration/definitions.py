@@ -12,6 +12,7 @@ from orchestration.deploy.assets import experiments
 from orchestration.generate.assets import creatives
 from orchestration.learn.assets import briefs
 from orchestration.measure.assets import raw_events, raw_inbox
+from orchestration.measure.pulls.assets import PULLS, pulls_job, pulls_schedule
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 from orchestration.settings import read_settings
 
@@ -19,7 +20,7 @@ SETTINGS = read_settings()
 ASSETS = [raw_inbox, raw_events, warehouse_models, published_marts, briefs, creatives, experiments]
 
 cycle_job = dg.define_asset_job(
-    "cycle", selection=dg.AssetSelection.all(), partitions_def=PARTITIONS, executor_def=dg.in_process_executor
+    "cycle", selection=dg.AssetSelection.assets(*ASSETS), partitions_def=PARTITIONS, executor_def=dg.in_process_executor
 )
 
 # Stopped until somebody turns it on: a schedule spends and sends.
@@ -31,9 +32,9 @@ cycle_schedule = dg.build_schedule_from_partitioned_job(
 )
 
 defs = dg.Definitions(
-    assets=ASSETS,
-    jobs=[cycle_job],
-    schedules=[cycle_schedule],
+    assets=[*ASSETS, *PULLS],
+    jobs=[cycle_job, pulls_job],
+    schedules=[cycle_schedule, pulls_schedule],
     resources={
         "warehouse": WarehouseResource(folder=str(SETTINGS.warehouse)),
         "clock": ClockResource(),

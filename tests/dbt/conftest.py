@@ -18,9 +18,18 @@ EVENT_MODELS = (
 )
 GROWTH_MODELS = (
     *EVENT_MODELS,
-    "path:models/marts/growth",
+    "activation",
+    "audience",
+    "daily_actives",
+    "lifecycle",
+    "referral",
+    "retention",
+    "retention_daily",
+    "retention_weekly",
+    "weekly_actives",
     "email_performance",
 )
+SEEDS = ("policy", "machine_agents", "touch_sources")
 NewWarehouse = Callable[[Path], Warehouse]
 
 
@@ -36,7 +45,7 @@ def new_warehouse(project: DbtProject) -> NewWarehouse:
     def make(folder: Path) -> Warehouse:
         warehouse = Warehouse(folder)
         warehouse.migrate()
-        project.build(warehouse, select=["policy"], command="seed")
+        project.build(warehouse, select=list(SEEDS), command="seed")
         with warehouse.connect() as connection:
             connection.execute("update policy.policy set value = 5 where name = 'min_cohort_users'")
         return warehouse

@@ -11,6 +11,7 @@ import pandas as pd
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from tests.dbt.conftest import SEEDS
 
 TAGS = ("question", "number", "urgency", "emoji")
 PRICES = (1.0, 2.5, 4.25)
@@ -119,7 +120,7 @@ def warehouse_with(folder: Path, rows: Iterable[Increment]) -> Warehouse:
 
 def build_evidence(project: DbtProject, warehouse: Warehouse) -> Warehouse:
     """Builds the evidence models without their tests, as often as one likes."""
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=list(MODELS), command="run")
     return warehouse
 

@@ -15,6 +15,7 @@ from orchestration.deploy.experiments import Launch, launch_cycle
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from orchestration.programs.definition import Program
+from tests.dbt.conftest import SEEDS
 
 STARTS = dt.datetime.fromisoformat("2026-02-02T10:00:00")
 SENDS, BATCHES, PEOPLE = 1000, 3, 300
@@ -93,7 +94,7 @@ def followed(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> S
             from (select *, unnest(generate_series(0, n - 1)) as number from cells)
             """
         )
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     wanted = ["+experiment_health", "+int_experiments__arm_totals", "+int_experiments__reweighted"]
     upstream = ["+int_experiments__unit_outcomes"]
     project.build(
@@ -224,7 +225,7 @@ def answer(warehouse: Warehouse, batch: int, at: dt.datetime) -> None:
 def live(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(tmp_path_factory.mktemp("batches"))
     warehouse.migrate()
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     plans = pd.DataFrame(
         [
             {"creative_id": name, "role": role, "planned_share": share, "arm_number": number}

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from tests.dbt.conftest import SEEDS
 
 FILLERS = frozenset(
     [
@@ -78,7 +79,7 @@ def test_no_column_of_any_table_is_undescribed(
 ) -> None:
     warehouse = Warehouse(tmp_path_factory.mktemp("docs"))
     warehouse.migrate()
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, command="run")
     told = {
         (node["schema"], node["name"], column.lower())

@@ -14,6 +14,7 @@ from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from orchestration.measure.imports import import_file
 from orchestration.measure.mapping import Mapping
+from tests.dbt.conftest import SEEDS
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 STARTS = dt.datetime.fromisoformat("2026-02-02T09:00:00")
@@ -98,7 +99,7 @@ def test_growth_metrics_of_a_live_experiment_are_those_counted_by_hand(project: 
 
 
 def _build(project: DbtProject, warehouse: Warehouse) -> None:
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=BUILT, exclude=["resource_type:seed"], command="run")
     tested = ["growth_by_arm", "int_experiments__outcome_events"]
     project.build(warehouse, select=tested, exclude=["test_type:unit"], command="test")

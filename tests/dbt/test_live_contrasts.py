@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from tests import references as ref
+from tests.dbt.conftest import SEEDS
 from tests.dbt.retelling import ALPHA, RATE
 
 STARTS = dt.datetime.fromisoformat("2026-02-02T09:00:00")
@@ -42,7 +43,7 @@ def sent(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     warehouse = Warehouse(tmp_path_factory.mktemp("live"))
     warehouse.migrate()
     _fill(warehouse, arms, before, after, reached)
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=["+experiment_contrasts", "+experiment_verdicts"], command="run")
     return Sent(arms, before.astype(float), after.astype(float), reached.astype(float), warehouse)
 

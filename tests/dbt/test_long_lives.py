@@ -12,6 +12,7 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from tests import references as ref
+from tests.dbt.conftest import SEEDS
 from tests.dbt.past_experiments import Increment, warehouse_with
 from tests.dbt.retelling import ALPHA, HALF_LIFE
 
@@ -36,7 +37,7 @@ def test_two_thousand_cycles_are_not_too_many(project: DbtProject, tmp_path: Pat
     rows = [row for cycle in tried if cycle not in quiet for row in _pair(cycle, tuple(rng.binomial(500, 0.1, size=2)))]
     looks = [row for cycle in range(1, CYCLES + 1) for row in _pair(cycle, (50, 50), f"silent{cycle}")[1:]]
     warehouse = warehouse_with(tmp_path, [*rows, *looks])
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=["+int_learnings__recency"], command="run")
     x = {
         row["cycle_number"]: row["standardised_contrast"]
@@ -61,7 +62,7 @@ def test_a_late_file_does_not_move_earlier_health(project: DbtProject, tmp_path:
 
     def health(folder: Path, rows: list[Increment]) -> list[dict[str, object]]:
         warehouse = warehouse_with(folder, rows)
-        project.build(warehouse, select=["policy"], command="seed")
+        project.build(warehouse, select=list(SEEDS), command="seed")
         project.build(warehouse, select=["+experiment_health"], command="run")
         return warehouse.rows("select * from marts.experiment_health where cycle <= 3 order by all")
 
@@ -132,6 +133,6 @@ def _with_cycles(project: DbtProject, folder: Path, frame: pd.DataFrame) -> Ware
         connection.register("cycles", frame)
         connection.execute("create schema if not exists intermediate")
         connection.execute("create table intermediate.int_learnings__loop_cycles as from cycles")
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=["+int_policy", "loop_value"], command="run")
     return warehouse

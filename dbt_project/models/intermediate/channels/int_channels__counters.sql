@@ -6,7 +6,18 @@
 with
 
 looks as (
-    select * from {{ ref('stg_channels__counters') }}
+    {% for network in ['stg_channels__counters', 'stg_bluesky__counters', 'stg_mastodon__counters'] %}
+        select
+            provider,
+            account_id,
+            item_id,
+            counter,
+            total,
+            observed_at,
+            extracted_at
+        from {{ ref(network) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 compared as (

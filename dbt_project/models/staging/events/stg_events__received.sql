@@ -1,5 +1,6 @@
 -- One row per received event, copies included, wherever it came in: files and streams (raw.events), the receiver (raw.inbox) and event
--- tables that are declared as adapters. A view; filters on ingested_at and received_at reach the tables.
+-- tables that are declared as adapters. A view; filters on ingested_at and received_at reach the tables. Where the receiver has brought
+-- nothing, its parsers are left out of every reading.
 
 {{ config(materialized='view') }}
 
@@ -8,12 +9,14 @@ select
         {{ column }}{{ ',' if not loop.last }}
     {% endfor %}
 from {{ source('raw', 'events') }}
-union all
-select
-    {% for column in raw_event_columns() %}
-        {{ column }}{{ ',' if not loop.last }}
-    {% endfor %}
-from {{ ref('stg_intake__events') }}
+{% if holds_rows(source('raw', 'inbox'), ref('stg_intake__events')) %}
+    union all
+    select
+        {% for column in raw_event_columns() %}
+            {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('stg_intake__events') }}
+{% endif %}
 {% if adapters_of() %}
     union all
     select

@@ -64,20 +64,8 @@ read as (
     select
         *,
         coalesce(external_id, {{ sha256_of('cast(item as ' ~ type_text() ~ ')') }}, inbox_id) as event_id,
-        case when provider_event like '%sms%' then 'sms' when provider_event like '%push%' then 'push' else 'email' end as channel,
-        case
-            when provider_event like 'received_%' then 'delivered'
-            when provider_event like 'sent_%' then 'sent'
-            when provider_event like 'opened_%' then 'opened'
-            when provider_event like 'clicked_%' then 'clicked'
-            when provider_event like 'bounced_%' then 'bounced'
-            when provider_event like 'dropped_%' then 'rejected'
-            when provider_event like 'failed_to_deliver_%' then 'failed'
-            when provider_event like 'marked_%_as_spam' then 'complained'
-            when provider_event like 'unsubscribed%' then 'unsubscribed'
-            when provider_event like 'subscribed%' then 'subscribed'
-            else 'unknown'
-        end as event_type,
+        {{ klaviyo_channel('provider_event') }} as channel,
+        {{ klaviyo_event_type('provider_event') }} as event_type,
         case when lower(machine_open) = 'true' then true end as is_said_machine,
         case
             when item is null then 'the delivery holds no events'
