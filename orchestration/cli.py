@@ -43,9 +43,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     turning.manifest,
 )
 for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
-app.add_typer(policies.policy, name="policy")
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+app.add_typer(policies.policy, name="policy")
 app.add_typer(intake.quarantine, name="quarantine")
 
 
