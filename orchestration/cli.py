@@ -5,7 +5,18 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, building, evidence, intake, pulling, serving, turning
+from orchestration.commands import (
+    bench,
+    building,
+    evidence,
+    explaining,
+    intake,
+    launching,
+    policies,
+    pulling,
+    serving,
+    turning,
+)
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -19,8 +30,13 @@ app = typer.Typer(
 COMMANDS: tuple[Callable[..., None], ...] = (
     turning.demo,
     turning.run,
-    turning.approve,
-    turning.reject,
+    launching.approvals,
+    launching.approve,
+    launching.reject,
+    launching.stop,
+    launching.resume,
+    launching.rollback,
+    explaining.explain,
     building.build,
     evidence.import_,
     intake.consume,
@@ -38,6 +54,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+app.add_typer(policies.policy, name="policy")
 app.add_typer(intake.quarantine, name="quarantine")
 
 

@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestration.deploy.switches import EVERYTHING, state_in
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
 from orchestration.learn.taxonomy import Taxonomy
+from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
 from orchestration.settings import Settings
 
@@ -21,13 +23,15 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Examines programs, warehouse, published copy, dbt manifest and model key, in this order."""
+    """Examines programs, warehouse, published copy, dbt manifest, model key, rules and switches, in this order."""
     return [
         _examined("programs", lambda: _programs(settings)),
         _examined("warehouse", lambda: _warehouse(settings)),
         _examined("published marts", lambda: _published(settings)),
         _examined("dbt manifest", _manifest),
         _examined("model", lambda: _model(settings)),
+        _examined("rules", lambda: _rules(settings)),
+        _examined("switches", lambda: _switches(settings)),
     ]
 
 
@@ -35,7 +39,7 @@ def require_ready(settings: Settings) -> None:
     """Refuses at once what a cycle would refuse only after it has measured, built and learned.
 
     Raises:
-        Refusal: if a program cannot be read, none has this cadence, or one asks for a tag or a model that is not there.
+        Refusal: if a program or a rule cannot be read, none has this cadence, or one asks for a tag or a model that is not there.
     """
     programs = [program for program in read_programs(settings.programs) if program.cadence == settings.cadence]
     if not programs:
@@ -45,6 +49,7 @@ def require_ready(settings: Settings) -> None:
             "Add one, or set LOOP_CADENCE to the other cadence.",
         )
     _require_tags(programs)
+    Rules.load(settings.programs / "rules")
     for program in programs:
         if lacks := _lacks(program):
             raise Refusal(
@@ -116,3 +121,17 @@ def _model(settings: Settings) -> tuple[str, bool]:
         return "offline generator; no key is needed", True
     found = [f"{program.program}: {_lacks(program) or f'{program.model.name}, the key is set'}" for program in programs]
     return "; ".join(found), all(_lacks(program) is None for program in programs)
+
+
+def _rules(settings: Settings) -> tuple[str, bool]:
+    rules = Rules.load(settings.programs / "rules")
+    failed = [case for case in rules.test() if not case.is_passed]
+    told = f"{len(rules.rules)} rules, version {rules.version[:12]}"
+    return (f"{told}; examples of {failed[0].rule.name} fail" if failed else told), not failed
+
+
+def _switches(settings: Settings) -> tuple[str, bool]:
+    """A stopped program is no fault, but whoever wonders why nothing goes out should read it here."""
+    names = [EVERYTHING, *(program.program for program in read_programs(settings.programs))]
+    thrown = {name: state for name in names if (state := state_in(settings.warehouse, name)) != "running"}
+    return ", ".join(f"{name} is {state}" for name, state in thrown.items()) or "every program may run", True

@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.edges.clock import Clock, FixedClock, SystemClock, start_of
 from orchestration.edges.warehouse import Warehouse
+from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
 
 
@@ -42,6 +43,14 @@ class ProgramsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def read(self) -> list[Program]:
         """Every program of this cadence."""
         return [program for program in read_programs(Path(self.folder)) if program.cadence == self.cadence]
+
+    def everybody(self) -> list[Program]:
+        """Every program, of all cadences."""
+        return read_programs(Path(self.folder))
+
+    def rules(self) -> Rules:
+        """The rules of policy: those that ship, and those in the folder ``rules`` beside the programs."""
+        return Rules.load(Path(self.folder) / "rules")
 
     def first_day(self, cycle: int) -> dt.date:
         """First day of a cycle."""

@@ -1,4 +1,4 @@
-"""Turning the loop: demo, run, approve, reject, doctor, dev, manifest."""
+"""Turning the loop: demo, run, doctor, dev, manifest."""
 
 import datetime as dt
 import json
@@ -54,6 +54,7 @@ def run(
 ) -> None:
     """One cycle of the configured programs: measure, build, learn, generate, (approved) deploy."""
     settings = settings_for(warehouse)
+    from orchestration.commands.launching import print_outlook
     from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
     from orchestration.running import run_cycle
@@ -76,26 +77,7 @@ def run(
             fixed_time=None,
         )
     out.print(f"cycle of {first}: {done.materialised} assets made. `loop dev` shows run {done.run_id}.")
-
-
-def approve(
-    creative: Annotated[str, typer.Argument(help="A creative's id, or `all` of those that wait.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "looks right",
-    actor: Annotated[str, typer.Option(help="Who decides.", envvar="USER")] = "somebody",
-    warehouse: WarehouseOption = None,
-) -> None:
-    """Lets a creative be sent; the next `loop run` of its cycle launches it."""
-    _decide(warehouse, creative, "approved", actor, reason)
-
-
-def reject(
-    creative: Annotated[str, typer.Argument(help="A creative's id, or `all` of those that wait.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
-    actor: Annotated[str, typer.Option(help="Who decides.", envvar="USER")] = "somebody",
-    warehouse: WarehouseOption = None,
-) -> None:
-    """Keeps a creative from being sent."""
-    _decide(warehouse, creative, "rejected", actor, reason)
+    print_outlook(settings, cycle_of(first, settings.cadence))
 
 
 def doctor(warehouse: WarehouseOption = None) -> None:
@@ -128,16 +110,3 @@ def manifest() -> None:
     from orchestration.edges.dbt import DbtProject
 
     out.print(f"parsed {DbtProject().parse().relative_to(ROOT)}")
-
-
-def _decide(warehouse: Path | None, creative: str, decision: str, actor: str, reason: str) -> None:
-    settings = settings_for(warehouse)
-    from orchestration.edges.warehouse import Warehouse
-    from orchestration.generate.approval import decide
-
-    house = Warehouse(settings.warehouse)
-    if not house.path.exists():
-        raise Refusal(str(settings.warehouse), "holds no warehouse yet", "`loop run` makes it and writes creatives.")
-    house.migrate()
-    decided = decide(house, creative, decision, actor, reason, SystemClock().now())
-    out.print(f"{decision} {len(decided)} creative{'s' if len(decided) != 1 else ''}")

@@ -1,10 +1,10 @@
-"""Dagster's view of the deploy stage. The thinking is in experiments.py and assignment.py."""
+"""Dagster's view of the deploy stage. The thinking is in launching.py, experiments.py and assignment.py."""
 
 import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.channels import HandoverFiles
-from orchestration.deploy.experiments import launch_cycle
+from orchestration.deploy.launching import launch_program
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 
 
@@ -15,6 +15,8 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
         dg.AssetKey(["generate", "creatives"]),
         dg.AssetKey(["marts", "audience"]),
         dg.AssetKey(["marts", "tag_posteriors"]),
+        dg.AssetKey(["marts", "experiment_health"]),
+        dg.AssetKey(["marts", "experiment_verdicts"]),
         dg.AssetKey(["intermediate", "int_experiments__batch_progress"]),
         dg.AssetKey(["intermediate", "int_experiments__stopped_arms"]),
     ],
@@ -28,15 +30,25 @@ def experiments(
     """One row per experiment of this cycle: approved creatives, randomised people, messages handed over (or a dry run)."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
     channel = HandoverFiles(house.folder / "outbox")
-    launches = [
-        launch
+    rules, first_day = programs.rules(), programs.first_day(cycle)
+    done = [
+        launch_program(
+            house, program, programs.everybody(), cycle, first_day, channel, now, seed=programs.seed, rules=rules
+        )
         for program in programs.read()
-        for launch in launch_cycle(house, program, cycle, programs.first_day(cycle), channel, now, seed=programs.seed)
     ]
+    launches = [launch for one in done for launch in one.launches]
+    table = "\n".join(
+        f"| {one.program} | {one.state} | {one.guard.status}: {one.guard.reason} | {one.reach.ramp_share:.0%} |"
+        for one in done
+    )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(launches),
             "people assigned": sum(launch.people for launch in launches),
             "messages handed over": sum(launch.messages for launch in launches),
+            "programs": dg.MetadataValue.md(
+                "| program | switch | guardrails | ramp |\n| --- | --- | --- | --- |\n" + table
+            ),
         }
     )

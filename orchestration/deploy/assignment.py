@@ -1,8 +1,16 @@
 """Who gets what: a salted hash, the same in SQL and in Python.
 
-The unit number of a person is the first 52 bits of sha256("<salt>/<user_id>") as a fraction of 2^52, so it is exact in a double. The
-arm is the one whose interval of cumulated planned shares holds that number. Reference vector: salt ``subject_lines/202602/1``, user
-``u1`` gives 0.663405186019806.
+The unit number of a person is the first 52 bits of sha256("<salt>/<user_id>") in UTF-8 as a fraction of 2^52, so it is exact in a
+double. The arm is the one whose interval of cumulated shares holds that number. A person is dealt in this order:
+
+    not reached    "<program>/ramp"              at or above the share of the ramp's level
+    not reached    "<group>/layer/<week>"        outside the program's part of its exclusion group
+    not yet        "<salt>/batch"                floor(number * batches) + 1 is the batch
+    holdout        "*/holdout"                   below the share held out from everything
+    holdout        "<program>/holdout"           below the program's own share
+    an arm         "<salt>", that is "<program>/<cycle>/<send>"
+
+``assignment_vector.json`` is the reference: salts, people and their numbers, for whoever deals in another system.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ floor, so that evidence can be weighted by the chances (int_experiments__reweigh
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -86,6 +86,19 @@ def next_chances(
             else ("fixed" if arm.role in FIXED else "adapted"),
         )
         for at, arm in enumerate(planned)
+    ]
+
+
+def rolled_back(chances: Sequence[Chance]) -> list[Chance]:
+    """The chances of a batch of a program that was rolled back: the baseline takes everybody."""
+    baselines = sum(chance.arm.role == "baseline" for chance in chances)
+    return [
+        replace(
+            chance,
+            arm=replace(chance.arm, share=1 / baselines if chance.arm.role == "baseline" else 0.0),
+            reason="rolled back to the baseline",
+        )
+        for chance in chances
     ]
 
 

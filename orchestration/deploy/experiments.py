@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.deploy.assignment import UNIT_NUMBER_SQL, Arm, bounds
-from orchestration.deploy.batches import Chance, batch_times, next_chances
+from orchestration.deploy.assignment import Arm
+from orchestration.deploy.batches import Chance, batch_times, next_chances, rolled_back
 from orchestration.deploy.channels import Channel
+from orchestration.deploy.dealing import deal
+from orchestration.deploy.guarding import UNKNOWN, Guard
+from orchestration.deploy.permission import may_send
+from orchestration.deploy.reach import Reach
+from orchestration.deploy.switches import state_of
 from orchestration.edges.clock import cycle_of
 from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program
 
 
@@ -40,22 +46,38 @@ def launch_cycle(
     now: dt.datetime,
     *,
     seed: int = 0,
+    reach: Reach | None = None,
+    guard: Guard = UNKNOWN,
+    rules: Rules | None = None,
 ) -> list[Launch]:
     """Launches every experiment of the cycle whose creatives are all approved, or the next batch of it that is due.
 
-    A batch after the first goes out only while the cycle lasts: the next cycle's look counts everybody who was assigned.
+    A batch after the first goes out only while the cycle lasts: the next cycle's look counts everybody who was assigned. A stopped
+    program launches nothing; one that was rolled back sends its baseline alone.
 
     Args:
         first_day: First day of the cycle; see :func:`starts_of`.
         seed: Of the draws that divide a batch.
+        reach: Whom its sends may reach; None for everybody.
+        guard: What is known of its guardrails.
+        rules: Asked before every batch; None for those that ship.
     """
+    asked, bounds = rules or Rules.load(), reach or Reach()
     launches = []
     with warehouse.connect() as connection:
         for send, starts_at in starts_of(program, first_day).items():
-            arms = _approved_arms(connection, program, cycle, send)
-            if set(arms) != set(program.segments):
+            state = state_of(connection, program.program)
+            if state == "stopped":
+                break
+            arms = _approved_arms(connection, program, cycle, send, is_rolled_back=state == "baseline")
+            if not arms:
                 continue
-            launches.append(_launch(connection, program, cycle, send, starts_at, arms, channel, now, seed))
+            experiment = _Experiment(program, cycle, send, starts_at, bounds)
+            batch = _next_batch(connection, experiment, now)
+            is_new = batch > 0 and may_send(connection, program, experiment.id, batch, arms, bounds, guard, asked, now)
+            if is_new:
+                _send(connection, experiment, batch, arms, now, seed, is_rolled_back=state == "baseline")
+            launches += _told(connection, experiment, channel, is_new=is_new)
     return launches
 
 
@@ -68,63 +90,105 @@ def starts_of(program: Program, first_day: dt.date) -> dict[int, dt.datetime]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Experiment:
+    program: Program
+    cycle: int
+    send: int
+    starts_at: dt.datetime
+    reach: Reach
+
+    @property
+    def id(self) -> str:
+        return f"{self.program.program}-{self.cycle}-{self.send}"
+
+    @property
+    def salt(self) -> str:
+        return f"{self.program.program}/{self.cycle}/{self.send}"
+
+
 def _approved_arms(
-    connection: duckdb.DuckDBPyConnection, program: Program, cycle: int, send: int
+    connection: duckdb.DuckDBPyConnection, program: Program, cycle: int, send: int, *, is_rolled_back: bool
 ) -> dict[str, list[Arm]]:
-    """Segment -> arms in their order, for segments in which every creative is approved."""
+    """Segment -> arms in their order; nothing while a creative of any segment waits. Rolled back, a new send is its baseline alone."""
     rows = connection.execute(
         """
-        with decisions as (
-            select creative_id, max_by(decision, recorded_at) as decision from ledger.approvals group by creative_id
-        )
-        select plans.segment, plans.creative_id, plans.role, plans.planned_share, coalesce(decisions.decision, 'waiting') as decision
-        from ledger.plans as plans
-        left join decisions on plans.creative_id = decisions.creative_id
-        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send
+        select plans.segment, plans.creative_id, plans.role, plans.planned_share,
+            coalesce(decisions.decision, 'waiting') = 'approved' as is_approved,
+            experiments.experiment_id is not null as is_launched
+        from ledger.current_plans as plans
+        left join ledger.decisions as decisions on plans.creative_id = decisions.creative_id
+        left join ledger.experiments as experiments
+            on plans.program = experiments.program and plans.cycle = experiments.cycle
+            and plans.send_number = experiments.send_number
+        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send and plans.planned_share > 0
         order by plans.segment, plans.arm_number
         """,
         {"program": program.program, "cycle": cycle, "send": send},
     ).fetchall()
+    if is_rolled_back and not any(is_launched for *_, is_launched in rows):
+        rows = [
+            (segment, creative, role, 1.0, True, False) for segment, creative, role, *_ in rows if role == "baseline"
+        ]
     arms: dict[str, list[Arm]] = {}
-    waiting = {segment for segment, _, _, _, decision in rows if decision != "approved"}
-    for segment, creative_id, role, share, _ in rows:
-        if segment not in waiting:
-            arms.setdefault(segment, []).append(Arm(creative_id, role, share))
+    for segment, creative_id, role, share, is_approved, _ in rows:
+        if not is_approved:
+            return {}
+        arms.setdefault(segment, []).append(Arm(creative_id, role, share))
     return arms
 
 
-def _launch(
+def _next_batch(connection: duckdb.DuckDBPyConnection, experiment: _Experiment, now: dt.datetime) -> int:
+    """Number of the batch that is due, from 1; 0 if none is."""
+    done, times = _batches_done(connection, experiment.id), batch_times(experiment.program, experiment.starts_at)
+    lasts = cycle_of(now.date(), experiment.program.cadence) <= experiment.cycle
+    return done + 1 if done == 0 or (done < len(times) and times[done] <= now and lasts) else 0
+
+
+def _send(
     connection: duckdb.DuckDBPyConnection,
-    program: Program,
-    cycle: int,
-    send: int,
-    starts_at: dt.datetime,
+    experiment: _Experiment,
+    batch: int,
     arms: Mapping[str, Sequence[Arm]],
-    channel: Channel,
     now: dt.datetime,
     seed: int,
-) -> Launch:
-    experiment_id, salt = f"{program.program}-{cycle}-{send}", f"{program.program}/{cycle}/{send}"
-    done = _batches_done(connection, experiment_id)
-    times = batch_times(program, starts_at)
-    is_due = done == 0 or (done < len(times) and times[done] <= now and cycle_of(now.date(), program.cadence) <= cycle)
-    if is_due:
-        batch = done + 1
-        with transaction(connection):
-            if batch == 1:
-                _open(connection, program, cycle, send, experiment_id, salt, starts_at, arms, now)
-            chances = {
-                segment: next_chances(connection, program, experiment_id, segment, batch, members, seed=seed)
-                for segment, members in arms.items()
-            }
-            assigned_at = starts_at if batch == 1 else max(now, times[done])
-            _record_chances(connection, program, experiment_id, batch, chances, now)
-            _assign(connection, program, experiment_id, salt, batch, chances, assigned_at, now)
-    people = connection.execute(
-        "select count(*) from ledger.assignments where experiment_id = ?", [experiment_id]
+    *,
+    is_rolled_back: bool,
+) -> None:
+    program, starts_at = experiment.program, experiment.starts_at
+    with transaction(connection):
+        if batch == 1:
+            _open(connection, experiment, arms, now)
+        chances = {
+            segment: next_chances(connection, program, experiment.id, segment, batch, members, seed=seed)
+            for segment, members in arms.items()
+        }
+        if is_rolled_back:
+            chances = {segment: rolled_back(members) for segment, members in chances.items()}
+        assigned_at = starts_at if batch == 1 else max(now, batch_times(program, starts_at)[batch - 1])
+        _record_chances(connection, experiment, batch, chances, now)
+        dealt = {segment: [chance.arm for chance in members] for segment, members in chances.items()}
+        deal(connection, program, experiment.id, experiment.salt, batch, dealt, experiment.reach, assigned_at, now)
+
+
+def _told(
+    connection: duckdb.DuckDBPyConnection, experiment: _Experiment, channel: Channel, *, is_new: bool
+) -> list[Launch]:
+    """What the experiment came to, and its messages handed over; nothing where it is not launched."""
+    row = connection.execute(
+        """
+        select any_value(experiments.starts_at), count(assignments.user_id)
+        from ledger.experiments as experiments
+        left join ledger.assignments as assignments on experiments.experiment_id = assignments.experiment_id
+        where experiments.experiment_id = ?
+        group by experiments.experiment_id
+        """,
+        [experiment.id],
     ).fetchone()
-    messages = 0 if program.dry_run else channel.deliver(connection, experiment_id)
-    return Launch(experiment_id, starts_at, int(people[0]) if people else 0, messages, is_due)
+    if row is None:
+        return []
+    messages = 0 if experiment.program.dry_run else channel.deliver(connection, experiment.id)
+    return [Launch(experiment.id, row[0], int(row[1]), messages, is_new)]
 
 
 def _batches_done(connection: duckdb.DuckDBPyConnection, experiment_id: str) -> int:
@@ -143,39 +207,31 @@ def _batches_done(connection: duckdb.DuckDBPyConnection, experiment_id: str) -> 
 
 
 def _open(
-    connection: duckdb.DuckDBPyConnection,
-    program: Program,
-    cycle: int,
-    send: int,
-    experiment_id: str,
-    salt: str,
-    starts_at: dt.datetime,
-    arms: Mapping[str, Sequence[Arm]],
-    now: dt.datetime,
+    connection: duckdb.DuckDBPyConnection, experiment: _Experiment, arms: Mapping[str, Sequence[Arm]], now: dt.datetime
 ) -> None:
+    place = [experiment.id, experiment.program.program, experiment.cycle, experiment.send]
     connection.execute(
         "insert into ledger.experiments values (?, ?, ?, ?, ?, ?, true, ?)",
-        [experiment_id, program.program, cycle, send, starts_at, salt, now],
+        [*place, experiment.starts_at, experiment.salt, now],
     )
-    holdout = program.experiments.holdout_share
+    holdout = experiment.reach.holdout(experiment.program)
     for segment, members in arms.items():
         rows = [(arm.creative_id, arm.role, arm.share * (1 - holdout)) for arm in members]
         rows += [("holdout", "holdout", holdout)] if holdout else []
         connection.executemany(
             "insert into ledger.arms values (?, ?, ?, ?, ?, ?, ?)",
-            [[experiment_id, segment, arm[0], number, arm[1], arm[2], now] for number, arm in enumerate(rows)],
+            [[experiment.id, segment, arm[0], number, arm[1], arm[2], now] for number, arm in enumerate(rows)],
         )
 
 
 def _record_chances(
     connection: duckdb.DuckDBPyConnection,
-    program: Program,
-    experiment_id: str,
+    experiment: _Experiment,
     batch: int,
     chances: Mapping[str, Sequence[Chance]],
     now: dt.datetime,
 ) -> None:
-    holdout = program.experiments.holdout_share
+    holdout = experiment.reach.holdout(experiment.program)
     for segment, members in chances.items():
         rows: list[list[object]] = [
             [
@@ -190,82 +246,5 @@ def _record_chances(
         rows += [["holdout", holdout, 0.0, 0.0, "planned" if batch == 1 else "fixed"]] if holdout else []
         connection.executemany(
             "insert into ledger.allocations values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[experiment_id, segment, batch, *row, now] for row in rows],
+            [[experiment.id, segment, batch, *row, now] for row in rows],
         )
-
-
-def _assign(
-    connection: duckdb.DuckDBPyConnection,
-    program: Program,
-    experiment_id: str,
-    salt: str,
-    batch: int,
-    chances: Mapping[str, Sequence[Chance]],
-    assigned_at: dt.datetime,
-    now: dt.datetime,
-) -> None:
-    """Assigns the people of one batch: who is in it depends on a hash of its own, so a person is in one batch, whatever happens."""
-    holdout = program.experiments.holdout_share
-    connection.execute(
-        "create or replace temp table arm_bounds (segment varchar, creative_id varchar, share double, low double, high double)"
-    )
-    for segment, members in chances.items():
-        live = [chance.arm for chance in members if chance.arm.share > 0]
-        connection.executemany(
-            "insert into arm_bounds values (?, ?, ?, ?, ?)",
-            [
-                [segment, arm.creative_id, arm.share * (1 - holdout), low, high]
-                for arm, (low, high) in zip(live, bounds(live), strict=True)
-            ],
-        )
-    connection.execute(
-        f"""
-        insert into ledger.assignments
-            (experiment_id, user_id, segment, creative_id, probability, assigned_at, batch)
-        with people as (
-            select
-                user_id,
-                segment,
-                {UNIT_NUMBER_SQL.format(salt="$holdout_salt")} < $holdout as is_held_out,
-                {UNIT_NUMBER_SQL.format(salt="$salt")} as unit_number
-            from marts.audience
-            where is_subscribed
-                and floor({UNIT_NUMBER_SQL.format(salt="$batch_salt")} * $batches) + 1 = $batch
-                and user_id not in (select user_id from ledger.assignments where experiment_id = $experiment_id)
-        )
-        select $experiment_id, people.user_id, people.segment,
-            case when people.is_held_out then 'holdout' else arm_bounds.creative_id end,
-            case when people.is_held_out then $holdout else arm_bounds.share end,
-            $assigned_at,
-            $batch
-        from people
-        inner join arm_bounds
-            on people.segment = arm_bounds.segment and people.unit_number >= arm_bounds.low and people.unit_number < arm_bounds.high
-        """,
-        {
-            "experiment_id": experiment_id,
-            "salt": salt,
-            "batch_salt": f"{salt}/batch",
-            "batch": batch,
-            "batches": program.experiments.batches,
-            "holdout_salt": f"{program.program}/holdout",
-            "holdout": holdout,
-            "assigned_at": assigned_at,
-        },
-    )
-    connection.execute(
-        """
-        insert into ledger.sends
-        select sha256($experiment_id || '/' || user_id), $experiment_id, user_id, creative_id, $channel, $dry_run, $assigned_at, $now
-        from ledger.assignments
-        where experiment_id = $experiment_id and creative_id <> 'holdout' and batch = $batch
-        """,
-        {
-            "experiment_id": experiment_id,
-            "batch": batch,
-            "channel": program.channel,
-            "dry_run": program.dry_run,
-            "assigned_at": assigned_at,
-            "now": now,
-        },
-    )

@@ -3,8 +3,10 @@
 import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
+from orchestration.deploy.switches import state_in
 from orchestration.generate.choosing import generator_for
 from orchestration.generate.cycle import generate_cycle
+from orchestration.generate.power import check_power
 from orchestration.learn.briefs import write_briefs
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
@@ -13,7 +15,12 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
 @dg.asset(
     key=["generate", "creatives"],
     group_name="generate",
-    deps=[dg.AssetKey(["learn", "wording"]), dg.AssetKey(["marts", "tag_posteriors"])],
+    deps=[
+        dg.AssetKey(["learn", "wording"]),
+        dg.AssetKey(["marts", "tag_posteriors"]),
+        dg.AssetKey(["marts", "audience"]),
+        dg.AssetKey(["marts", "loop_value"]),
+    ],
     partitions_def=PARTITIONS,
     backfill_policy=ONE_BY_ONE,
     pool="warehouse",
@@ -21,13 +28,17 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
 def creatives(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """One row per creative of this cycle: written from the brief, with everything that made it."""
+    """One row per creative of this cycle: written from the brief, with everything that made it. A stopped program writes none."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
-    taxonomy, rows = Taxonomy.load(), []
-    for program in programs.read():
+    taxonomy, rules, rows = Taxonomy.load(), programs.rules(), []
+    running = [program for program in programs.read() if state_in(house.folder, program.program) != "stopped"]
+    for program in running:
         made = write_briefs(house, program, cycle, now)
+        check_power(house, program, cycle, now)
         generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
-        rows += generate_cycle(house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now)
+        rows += generate_cycle(
+            house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now, rules=rules
+        )
     table = "\n".join(
         f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |"
         for row in rows

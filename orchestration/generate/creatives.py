@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def write_cycle(
             drafts = _write_segment(program, cycle, segment, arms, briefs[segment], generator, frozenset(avoid))
             avoid |= {draft.text for draft in drafts}
             written += [
-                PlannedCreative(_creative_id(program, cycle, send, segment, number, draft), send, segment, arm, draft)
+                PlannedCreative(creative_id_of(program, cycle, send, segment, number, draft), send, segment, arm, draft)
                 for number, (arm, draft) in enumerate(zip(arms, drafts, strict=True))
             ]
     return written
@@ -109,7 +109,7 @@ def _write_segment(
 ) -> list[Draft]:
     """Writes the exploit arm first: its twins are asked to equal it but for one tag."""
     drafts: dict[int, Draft] = {0: baseline_draft(program, cycle, segment)}
-    blind = Brief(program.program, cycle, segment, known=(), doubtful=(), open=())
+    blind = without_learnings(brief)
     for number, arm in enumerate(arms):
         if arm.text is not None:
             request = CreativeRequest(program.program, cycle, segment, arm.role, number, arm.tags)
@@ -139,6 +139,11 @@ def _write_segment(
             )
         drafts |= dict(zip(numbers, answers, strict=True))
     return [drafts[number] for number in range(len(arms))]
+
+
+def without_learnings(brief: Brief) -> Brief:
+    """What the writer of the control arm may know: nothing that was learned, but what was turned down."""
+    return replace(brief, known=(), doubtful=(), open=())
 
 
 def baseline_draft(program: Program, cycle: int, segment: str) -> Draft:
@@ -191,6 +196,7 @@ def tag_rows(written: Sequence[PlannedCreative], taxonomy: Taxonomy) -> list[dic
     return rows
 
 
-def _creative_id(program: Program, cycle: int, send: int, segment: str, number: int, draft: Draft) -> str:
+def creative_id_of(program: Program, cycle: int, send: int, segment: str, number: int, draft: Draft) -> str:
+    """Names a creative's place and its text: a slot that is filled anew gets another id."""
     digest = hashlib.sha256(f"{program.program}/{cycle}/{send}/{segment}/{number}/{draft.text}".encode()).hexdigest()
     return f"{program.program}-{cycle}-{send}-{segment}-{number}-{digest[:8]}"

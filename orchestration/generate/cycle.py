@@ -2,15 +2,20 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 from orchestration.edges.warehouse import Warehouse
+from orchestration.generate.approval import approval_rows, judged, rejections
 from orchestration.generate.creatives import PlannedCreative, creative_rows, tag_rows, write_cycle
 from orchestration.generate.facts import fact_rows, facts_by_creative
 from orchestration.generate.generators import Generator
+from orchestration.generate.replacing import replace_rejected
 from orchestration.generate.screening import Fact
 from orchestration.learn.proven import Proven, proven_texts
 from orchestration.learn.reading import policy_values, posteriors_as_of, sent_texts
 from orchestration.learn.taxonomy import Taxonomy
+from orchestration.policy.records import ledger_rows
+from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program
 from orchestration.records import Brief
 
@@ -25,11 +30,17 @@ def generate_cycle(
     *,
     seed: int,
     now: dt.datetime,
+    rules: Rules | None = None,
 ) -> list[dict[str, object]]:
-    """Writes the cycle's creatives unless they exist; returns their rows (send, segment, role, text, decision).
+    """Writes the cycle's creatives unless they exist, then replaces what was rejected; returns their rows (send, segment, role, text,
+    decision).
 
-    Approval: a program with ``approval: automatic`` approves by policy; otherwise creatives wait for ``loop approve``.
+    Args:
+        rules: Approve or reject what they say; everything else waits for ``loop approve``. None for those that ship.
     """
+    rules = rules or Rules.load()
+    turned_down = rejections(warehouse, program.program)
+    briefs = {segment: replace(brief, rejected=turned_down) for segment, brief in briefs.items()}
     known = {"program": program.program, "cycle": cycle}
     if not warehouse.rows("select 1 from ledger.plans where program = $program and cycle = $cycle limit 1", known):
         used = [
@@ -42,16 +53,16 @@ def generate_cycle(
         proven = _proven(warehouse, program, cycle) if program.experiments.resend else None
         written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed, proven=proven)
         facts = facts_by_creative(program, written, taxonomy, used)
-        _record(warehouse, program, cycle, briefs, written, taxonomy, facts, now)
+        _record(warehouse, program, cycle, briefs, written, taxonomy, facts, rules, now)
+    replace_rejected(warehouse, program, cycle, briefs, generator, taxonomy, rules, now=now)
     return warehouse.rows(
         """
         select plans.send_number, plans.segment, plans.role, creatives.text, creatives.is_fallback,
-            coalesce(max_by(approvals.decision, approvals.recorded_at), 'waiting') as decision
-        from ledger.plans as plans
+            coalesce(decisions.decision, 'waiting') as decision
+        from ledger.current_plans as plans
         inner join ledger.creatives as creatives on plans.creative_id = creatives.creative_id
-        left join ledger.approvals as approvals on plans.creative_id = approvals.creative_id
-        where plans.program = $program and plans.cycle = $cycle
-        group by all
+        left join ledger.decisions as decisions on plans.creative_id = decisions.creative_id
+        where plans.program = $program and plans.cycle = $cycle and plans.planned_share > 0
         order by plans.send_number, plans.segment, plans.role, creatives.text
         """,
         known,
@@ -72,6 +83,7 @@ def _record(
     written: list[PlannedCreative],
     taxonomy: Taxonomy,
     facts: dict[str, dict[str, Fact]],
+    rules: Rules,
     now: dt.datetime,
 ) -> None:
     numbers: dict[tuple[int, str], int] = {}
@@ -93,25 +105,14 @@ def _record(
                 "recorded_at": now,
             }
         )
-    approvals = [
-        {
-            "creative_id": creative.creative_id,
-            "decision": "approved",
-            "actor": "policy",
-            "reason": "the program approves automatically"
-            if program.approval == "automatic"
-            else "the baseline is the program's own text",
-            "recorded_at": now,
-        }
-        for creative in written
-        if program.approval == "automatic" or creative.arm.role == "baseline"
-    ]
+    judgements = judged(program, written, rules, facts)
     warehouse.append(
         {
             "ledger.creatives": creative_rows(written, briefs, now),
             "ledger.creative_tags": tag_rows(written, taxonomy),
             "ledger.creative_facts": fact_rows(facts, taxonomy, now),
             "ledger.plans": plans,
-            "ledger.approvals": approvals,
+            "ledger.approvals": approval_rows(judgements, now),
+            **ledger_rows(warehouse, rules, judgements, now),
         }
     )

@@ -8,7 +8,7 @@ from orchestration.measure.cycles import open_cycle
 from orchestration.measure.imports import intake_drop
 from orchestration.measure.kafka import configured_stream, consume
 from orchestration.measure.mover import move_spool
-from orchestration.policy import whole_number
+from orchestration.policy.thresholds import whole_number
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 
 KEY = dg.AssetKey(["raw", "events"])

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -85,6 +85,8 @@ class Experiments(_Strict):
         batches: Parts in which a send goes out, each divided by what the earlier ones have shown; 1 is the whole send at once.
         resend: Whether an exploit arm may be a text that has proven itself, sent again. For people who do not tire of a text.
         batch_hours: Hours from one batch to the next; a run of the loop sends the batch that is due then.
+        ramp: Shares of its people a new program reaches, cycle by cycle, while its guardrails are healthy; then everybody.
+        exclusion_group: Programs of one group share its people out every week, so that nobody is in two of them.
     """
 
     sends_per_cycle: int = Field(default=3, ge=1, le=14)
@@ -96,9 +98,13 @@ class Experiments(_Strict):
     batches: int = Field(default=1, ge=1, le=24)
     resend: bool = False
     batch_hours: int = Field(default=12, ge=1, le=96)
+    ramp: list[Annotated[float, Field(gt=0, le=1)]] = []
+    exclusion_group: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:
+        if self.ramp != sorted(set(self.ramp)):
+            raise ValueError("the levels of a ramp rise")
         if self.explore_share + self.control_share + self.baseline_share >= 1:
             raise ValueError("explore, control and baseline shares leave nothing for what was learned")
         if self.resend and self.exploit_arms < 2:
@@ -179,6 +185,12 @@ class Program(_Strict):
             raise ValueError(f"the batches of a send must lie within {room} hours of a {self.cadence} cycle")
         if self.experiments.batches > 1 and self.objective.value not in ("any", "count", "sum"):
             raise ValueError("batches follow an objective with value any, count or sum: others have no early outcome")
+        return self
+
+    @model_validator(mode="after")
+    def _ramps_are_guarded(self) -> Self:
+        if self.experiments.ramp and not any(metric.role == "guardrail" for metric in self.metrics):
+            raise ValueError("a ramp needs a guardrail: nothing else lets it advance")
         return self
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestration.errors import Refusal
-from orchestration.policy import whole_number
+from orchestration.policy.thresholds import whole_number
 from orchestration.serve.signatures import elliptic_key
 
 SECRETS = {

@@ -1,5 +1,9 @@
 """Assignment: SQL and Python agree on everybody, shares come out as planned, experiments and programs are independent."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import duckdb
 import numpy as np
 import pytest
@@ -7,9 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import orchestration
 from orchestration.deploy.assignment import UNIT_NUMBER_SQL, Arm, arm_of, bounds, is_held_out, unit_number
+from orchestration.edges.warehouse import Warehouse
+from orchestration.programs.definition import FOLDER, read_program
+from tests.bench.assignment_benchmark import audience, chi_square, disagreements, timed
 
 PEOPLE = 200_000
+PACKAGE = Path(orchestration.__file__).parent
 
 
 def numbers(salt: str, people: int = PEOPLE) -> np.ndarray:
@@ -25,6 +34,19 @@ def numbers(salt: str, people: int = PEOPLE) -> np.ndarray:
 def test_the_reference_vector() -> None:
     assert unit_number("subject_lines/202602/1", "u1") == 0.663405186019806
     assert numbers("subject_lines/202602/1", 2)[1] == 0.663405186019806
+
+
+VECTOR = json.loads((PACKAGE / "deploy" / "assignment_vector.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("row", VECTOR["people"], ids=lambda row: f"{row['salt']}:{row['user_id']}")
+def test_the_reference_vector_holds_in_python_and_in_sql(row: dict[str, Any]) -> None:
+    arms = [Arm(name, "explore", share) for name, share in VECTOR["arms"]]
+    with duckdb.connect() as connection:
+        query = f"select {UNIT_NUMBER_SQL.format(salt='$salt')} from (select $user_id as user_id)"
+        (in_sql,) = connection.execute(query, {"salt": row["salt"], "user_id": row["user_id"]}).fetchall()[0]
+    assert unit_number(row["salt"], row["user_id"]) == in_sql == row["number"] == int(row["digits"], 16) / 2**52
+    assert arm_of(row["salt"], row["user_id"], arms).creative_id == row["arm"]
 
 
 def test_sql_and_python_agree_on_everybody() -> None:
@@ -56,3 +78,18 @@ def test_every_person_has_exactly_one_arm(weights: list[float], person: str) -> 
     number = unit_number("salt", person)
     inside = [arm for arm, (low, high) in zip(arms, bounds(arms), strict=True) if low <= number < high]
     assert inside == [arm_of("salt", person, arms)]
+
+
+@pytest.mark.slow
+def test_a_million_people_are_dealt_alike_in_sql_in_python_and_by_the_reference(tmp_path: Path) -> None:
+    program = read_program(FOLDER / "subject_lines.yaml")
+    warehouse = Warehouse(tmp_path)
+    warehouse.migrate()
+    with warehouse.connect() as connection:
+        audience(connection, 1_000_000)
+        timed(connection, program)
+        assert disagreements(connection, program) == (0, 0)
+        assert chi_square(connection) > 1e-4
+        assert connection.execute("select count(*), count(distinct user_id) from ledger.assignments").fetchall() == [
+            (1_000_000,) * 2
+        ]

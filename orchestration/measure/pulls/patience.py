@@ -13,7 +13,7 @@ import requests
 import requests.hooks
 
 from orchestration.errors import Refusal
-from orchestration.policy import whole_number
+from orchestration.policy.thresholds import whole_number
 
 TRANSIENT = {408, 425, 500, 502, 503, 504}
 _TIMEOUT = (10, 120)  # seconds to connect, seconds without a byte

@@ -11,7 +11,7 @@ from orchestration.measure.pulls.contracts import Item
 from orchestration.measure.pulls.definition import Access, Source
 from orchestration.measure.pulls.patience import Pace, PatientSession, content, excerpt
 from orchestration.measure.pulls.windows import Window
-from orchestration.policy import whole_number
+from orchestration.policy.thresholds import whole_number
 
 if TYPE_CHECKING:
     from dlt.sources.helpers.rest_client.client import RESTClient

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.measure.pulls.definition import Source, Stream
-from orchestration.policy import whole_number
+from orchestration.policy.thresholds import whole_number
 
 _DAY = dt.timedelta(days=1)
 

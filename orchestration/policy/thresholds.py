@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-POLICY = Path(__file__).parents[1] / "dbt_project" / "seeds" / "policy.csv"
+POLICY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "policy.csv"
 
 
 def whole_number(name: str) -> int:
