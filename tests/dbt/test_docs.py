@@ -78,7 +78,7 @@ def test_no_column_of_any_table_is_undescribed(
 ) -> None:
     warehouse = Warehouse(tmp_path_factory.mktemp("docs"))
     warehouse.migrate()
-    project.build(warehouse, select=["policy"], command="seed")
+    project.build(warehouse, select=["resource_type:seed"], command="seed")
     project.build(warehouse, command="run")
     told = {
         (node["schema"], node["name"], column.lower())

@@ -63,7 +63,7 @@ named as (
 read as (
     select
         *,
-        coalesce(external_id, {{ sha256_of('cast(item as ' ~ type_text() ~ ')') }}, inbox_id) as event_id,
+        coalesce(external_id, {{ sha256_of('cast(item as string)') }}, inbox_id) as event_id,
         case when provider_event like '%sms%' then 'sms' when provider_event like '%push%' then 'push' else 'email' end as channel,
         case
             when provider_event like 'received_%' then 'delivered'
