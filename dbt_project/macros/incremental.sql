@@ -36,3 +36,11 @@
     {%- endif -%}
     {{ return('') }}
 {% endmacro %}
+
+{#
+    How a deep view is kept that many models read: config(materialized=planned_once()). DuckDB plans it anew in each of them at no cost;
+    Spark takes many seconds for it each time, and writes it once a build instead.
+#}
+{% macro planned_once() %}{{ return(adapter.dispatch('planned_once')()) }}{% endmacro %}
+{% macro default__planned_once() %}{{ return('view') }}{% endmacro %}
+{% macro spark__planned_once() %}{{ return('table') }}{% endmacro %}

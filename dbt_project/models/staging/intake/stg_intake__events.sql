@@ -1,6 +1,8 @@
 -- One row per event that the receiver brought, in the columns of raw.events: product events, and what providers say of messages under
 -- Segment's semantic names. Copies are still in it, as they are in raw.events; whoever reads it keeps one per (source, event_id).
 
+{{ config(materialized=planned_once()) }}
+
 with
 
 product_events as (
