@@ -14,10 +14,14 @@
     {%- if not (execute and is_incremental() and days) -%}{{ return('') }}{%- endif -%}
     {{ return(adapter.dispatch('without_days')(table, day, days)) }}
 {% endmacro %}
-{% macro default__without_days(table, day, days) %}{{ return('delete from ' ~ table ~ ' where ' ~ day ~ ' in (' ~ days | join(', ') ~ ')') }}{% endmacro %}
+{% macro default__without_days(table, day, days) %}
+    {{ return('delete from ' ~ table ~ ' where ' ~ day ~ ' in (' ~ days | join(', ') ~ ')') }}
+{% endmacro %}
 {% macro spark__without_days(table, day, days) %}
     {%- set partitions = [] -%}
-    {%- for literal in days if literal.startswith('date ') -%}{%- do partitions.append('partition (' ~ day ~ ' = ' ~ literal ~ ')') -%}{%- endfor -%}
+    {%- for literal in days if literal.startswith('date ') -%}
+        {%- do partitions.append('partition (' ~ day ~ ' = ' ~ literal ~ ')') -%}
+    {%- endfor -%}
     {{ return('alter table ' ~ table ~ ' drop if exists ' ~ partitions | join(', ') if partitions else '') }}
 {% endmacro %}
 
