@@ -37,22 +37,22 @@
 {% endmacro %}
 
 {# A text literal, or a null of text. #}
-{% macro text_or_null(value) %}{% if value is none or value is undefined %}cast(null as varchar){% else %}'{{ value | replace("'", "''") }}'{% endif %}{% endmacro %}
+{% macro text_or_null(value) %}{% if value is none or value is undefined %}cast(null as string){% else %}'{{ value | replace("'", "''") }}'{% endif %}{% endmacro %}
 
 {# The JSON under one key of a JSON column, as text. #}
-{% macro json_part_text(column, key) %}cast({{ json_part(column, [key]) }} as {{ type_text() }}){% endmacro %}
+{% macro json_part_text(column, key) %}cast({{ json_part(column, [key]) }} as string){% endmacro %}
 
 {# A JSON object, as text, of expressions by key. #}
 {% macro json_object_of(fields) %}{{ adapter.dispatch('json_object_of')(fields) }}{% endmacro %}
 {% macro default__json_object_of(fields) -%}
-    cast(json_object({% for key, value in fields.items() %}'{{ key }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
+    cast(json_object({% for key, value in fields.items() %}'{{ key }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}) as string)
 {%- endmacro %}
 {% macro spark__json_object_of(fields) -%}
     to_json(named_struct({% for key, value in fields.items() %}'{{ key }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}))
 {%- endmacro %}
 
 {# What staging reads of the circumstances: campaign, user agent and traits, the last a JSON text. #}
-{% macro context_of(utm_source, utm_medium, utm_campaign, user_agent, traits="cast(null as varchar)") -%}
+{% macro context_of(utm_source, utm_medium, utm_campaign, user_agent, traits="cast(null as string)") -%}
     concat(
         '{"campaign":', {{ json_object_of({'source': utm_source, 'medium': utm_medium, 'name': utm_campaign}) }},
         ',"traits":', coalesce({{ traits }}, 'null'),
@@ -63,15 +63,15 @@
 {# Microseconds since 1970 as a timestamp. #}
 {% macro micros_as_timestamp(micros) %}{{ adapter.dispatch('micros_as_timestamp')(micros) }}{% endmacro %}
 {% macro default__micros_as_timestamp(micros) %}make_timestamp({{ micros }}){% endmacro %}
-{% macro spark__micros_as_timestamp(micros) %}timestamp_micros({{ micros }}){% endmacro %}
+{% macro spark__micros_as_timestamp(micros) %}cast(timestamp_micros({{ micros }}) as timestamp_ntz){% endmacro %}
 
 {# GA4's repeated event_params as one JSON object, as text, with its keys in order. #}
 {% macro ga4_params(params) %}{{ adapter.dispatch('ga4_params')(params) }}{% endmacro %}
 {% macro default__ga4_params(params) -%}
     concat('{', array_to_string(list_sort(list_transform({{ params }}, lambda param: concat(
-        cast(to_json(param.key) as varchar), ':', coalesce(
-            cast(to_json(param.value.string_value) as varchar), cast(param.value.int_value as varchar),
-            cast(param.value.double_value as varchar), cast(param.value.float_value as varchar), 'null'
+        cast(to_json(param.key) as string), ':', coalesce(
+            cast(to_json(param.value.string_value) as string), cast(param.value.int_value as string),
+            cast(param.value.double_value as string), cast(param.value.float_value as string), 'null'
         )
     ))), ','), '}')
 {%- endmacro %}

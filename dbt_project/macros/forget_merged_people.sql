@@ -1,5 +1,5 @@
 {# Takes the rows of ids that were merged into another person out of a model that is inserted by person. #}
 {% macro forget_merged_people() %}
     {%- set aliases = ref('stg_events__aliases') -%}
-    {%- if is_incremental() -%}delete from {{ this }} where user_id in (select user_id from {{ aliases }}){%- endif -%}
+    {{ return(without_rows(this, 'user_id in (select user_id from ' ~ aliases ~ ')')) }}
 {% endmacro %}

@@ -1,19 +1,50 @@
 {#
     How a model that is made anew day by day replaces those days: the one place where an engine's strategy is chosen. Used as
-    config(materialized='incremental', pre_hook=..., **replaced_by('activity_on')).
+    config(materialized='incremental', pre_hook="{{ without_days(this, 'activity_on', ...) }}", **replaced_by('activity_on')):
+    the hook empties the days (a day may lose its last row, and then nothing replaces it), and what comes is appended.
 
-    DuckDB deletes the days and inserts them; Spark overwrites their partitions (Parquet knows no delete and no merge).
+    DuckDB deletes rows; on Spark each day is a partition that is dropped, since Parquet knows no delete and no merge.
 #}
 {% macro replaced_by(day) %}{{ return(adapter.dispatch('replaced_by')(day)) }}{% endmacro %}
-{% macro default__replaced_by(day) %}{{ return({'incremental_strategy': 'delete+insert', 'unique_key': day}) }}{% endmacro %}
-{% macro spark__replaced_by(day) %}{{ return({'incremental_strategy': 'insert_overwrite', 'partition_by': [day]}) }}{% endmacro %}
+{% macro default__replaced_by(day) %}{{ return({'incremental_strategy': 'append'}) }}{% endmacro %}
+{% macro spark__replaced_by(day) %}{{ return({'incremental_strategy': 'append', 'partition_by': [day]}) }}{% endmacro %}
 
-{# Hook that empties the days a query names before they are made anew: a day may lose its last row, and then nothing replaces it. #}
-{% macro emptied_days(table, day, query) %}{{ return(adapter.dispatch('emptied_days')(table, day, query)) }}{% endmacro %}
-{% macro default__emptied_days(table, day, query) %}{{ return('delete from ' ~ table ~ ' where ' ~ day ~ ' in (' ~ query ~ ')') }}{% endmacro %}
-{% macro spark__emptied_days(table, day, query) %}
-    {%- set days = run_query('select distinct cast(day as string) from (' ~ query ~ ') as touched(day) where day is not null') if execute else [] -%}
+{# Hook that empties days, given as literals, of a model that is `replaced_by` its day. Nothing in a full build. #}
+{% macro without_days(table, day, days) %}
+    {%- if not (execute and is_incremental() and days) -%}{{ return('') }}{%- endif -%}
+    {{ return(adapter.dispatch('without_days')(table, day, days)) }}
+{% endmacro %}
+{% macro default__without_days(table, day, days) %}
+    {{ return('delete from ' ~ table ~ ' where ' ~ day ~ ' in (' ~ days | join(', ') ~ ')') }}
+{% endmacro %}
+{% macro spark__without_days(table, day, days) %}
     {%- set partitions = [] -%}
-    {%- for row in days -%}{%- do partitions.append("partition (" ~ day ~ " = date '" ~ row[0] ~ "')") -%}{%- endfor -%}
+    {%- for literal in days if literal.startswith('date ') -%}
+        {%- do partitions.append('partition (' ~ day ~ ' = ' ~ literal ~ ')') -%}
+    {%- endfor -%}
     {{ return('alter table ' ~ table ~ ' drop if exists ' ~ partitions | join(', ') if partitions else '') }}
 {% endmacro %}
+
+{#
+    Hook that takes the rows of a condition out of a small table, or of one that seldom loses any. Nothing in a full build.
+    Spark writes the table anew without them (`macros/spark_rewrites.sql`), if there are any.
+#}
+{% macro without_rows(table, condition) %}
+    {%- if not (execute and is_incremental()) -%}{{ return('') }}{%- endif -%}
+    {{ return(adapter.dispatch('without_rows')(table, condition)) }}
+{% endmacro %}
+{% macro default__without_rows(table, condition) %}{{ return('delete from ' ~ table ~ ' where ' ~ condition) }}{% endmacro %}
+{% macro spark__without_rows(table, condition) %}
+    {%- if run_query('select 1 from ' ~ table ~ ' where ' ~ condition ~ ' limit 1').rows -%}
+        {%- do rewritten(table, 'select * from ' ~ table ~ ' where not coalesce(' ~ condition ~ ', false)') -%}
+    {%- endif -%}
+    {{ return('') }}
+{% endmacro %}
+
+{#
+    How a deep view is kept that many models read: config(materialized=planned_once()). DuckDB plans it anew in each of them at no cost;
+    Spark takes many seconds for it each time, and writes it once a build instead.
+#}
+{% macro planned_once() %}{{ return(adapter.dispatch('planned_once')()) }}{% endmacro %}
+{% macro default__planned_once() %}{{ return('view') }}{% endmacro %}
+{% macro spark__planned_once() %}{{ return('table') }}{% endmacro %}

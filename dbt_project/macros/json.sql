@@ -19,7 +19,7 @@
 {% endmacro %}
 
 {# Whether a JSON value is an object. #}
-{% macro is_json_object(column) %}coalesce(left(cast({{ column }} as varchar), 1) = '{', false){% endmacro %}
+{% macro is_json_object(column) %}coalesce(left(cast({{ column }} as string), 1) = '{', false){% endmacro %}
 
 {# The elements of a JSON array as a list; one null where it is empty or no array, so that nothing that arrived vanishes. #}
 {% macro json_items(column) %}{{ adapter.dispatch('json_items')(column) }}{% endmacro %}
@@ -52,14 +52,15 @@
 {% macro spark__instant_of_seconds(text) -%}
     case
         when try_cast({{ text }} as double) between 0 and 7258118400
-            then timestamp_micros(cast(round(try_cast({{ text }} as double) * 1000000) as bigint))
+            then {{ micros_as_timestamp('cast(round(try_cast(' ~ text ~ ' as double) * 1000000) as bigint)') }}
     end
 {%- endmacro %}
 
 {# The instant of an ISO text in UTC, whatever its offset and however many digits its seconds have; null where it is none. #}
 {% macro instant_of_text(text) %}{{ adapter.dispatch('instant_of_text')(text) }}{% endmacro %}
 {% macro default__instant_of_text(text) %}(try_cast({{ text }} as timestamptz) at time zone 'UTC'){% endmacro %}
-{% macro spark__instant_of_text(text) %}try_cast({{ text }} as timestamp){% endmacro %}
+{# A zoned timestamp reads the offset; the session's zone is UTC. #}
+{% macro spark__instant_of_text(text) %}cast(try_cast({{ text }} as timestamp_ltz) as timestamp_ntz){% endmacro %}
 
 {# One of the ids that a message carries out and every event brings back. #}
 {% macro carried_id(column, path, name) -%}
@@ -84,15 +85,11 @@
     {%- set flags = ['is_said_machine', 'is_permanent'] -%}
     {%- for column in channel_columns() -%}
         {%- if column in given -%}{{ column }}
-        {%- else -%}cast(null as {{ 'boolean' if column in flags else type_text() }}) as {{ column }}
+        {%- else -%}cast(null as {{ 'boolean' if column in flags else 'string' }}) as {{ column }}
         {%- endif -%}
         {{ ',\n    ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
-
-{% macro type_text() %}{{ adapter.dispatch('type_text')() }}{% endmacro %}
-{% macro default__type_text() %}varchar{% endmacro %}
-{% macro spark__type_text() %}string{% endmacro %}
 
 {# A digest of texts in an order; a null counts as an empty text. #}
 {% macro digest_of(texts) -%}

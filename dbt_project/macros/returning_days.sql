@@ -39,11 +39,3 @@
     ) -%}
     {{ return({'made': made, 'read': read}) }}
 {% endmacro %}
-
-{# Empties the days that are inserted anew. #}
-{% macro empty_returning_days() %}
-    {%- if is_incremental() -%}
-        {%- set days = returning_days(this) -%}
-        {%- if days.made -%}delete from {{ this }} where activity_on in ({{ days.made | join(', ') }}){%- else -%}select 1{%- endif -%}
-    {%- endif -%}
-{% endmacro %}

@@ -3,14 +3,6 @@
     table, so what is large is partitioned by day and replaced by partition (`replaced_by`); what is small may be replaced by key.
 #}
 
-{# Hook that takes rows out of an incremental table before the new ones come. #}
-{% macro without_rows(table, condition) %}{{ return(adapter.dispatch('without_rows')(table, condition)) }}{% endmacro %}
-{% macro default__without_rows(table, condition) %}{{ return('delete from ' ~ table ~ ' where ' ~ condition) }}{% endmacro %}
-{% macro spark__without_rows(table, condition) %}
-    {%- if execute -%}{%- do rewritten(table, 'select * from ' ~ table ~ ' where not coalesce(' ~ condition ~ ', false)') -%}{%- endif -%}
-    {{ return('') }}
-{% endmacro %}
-
 {% macro rewritten(table, query) %}
     {%- set draft = table ~ '__rewritten' -%}
     {%- do run_query('drop table if exists ' ~ draft) -%}

@@ -41,14 +41,6 @@
     {{ return(days_of('select distinct day from (' ~ query ~ ') as touched order by day')) }}
 {% endmacro %}
 
-{# Empties the touched days before they are inserted anew: a day may lose its last row. #}
-{% macro empty_touched_days() %}
-    {%- if is_incremental() -%}
-        {%- set days = touched_days(this) -%}
-        {%- if days -%}delete from {{ this }} where activity_on in ({{ days | join(', ') }}){%- else -%}select 1{%- endif -%}
-    {%- endif -%}
-{% endmacro %}
-
 {#
     Restricts a read of stg_events__events to the touched days, in words that reach the raw table: no event occurs later than a day after
     it was received, so what was received before the first touched day's eve cannot be of it.

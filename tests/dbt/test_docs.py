@@ -9,7 +9,6 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
-from tests.dbt.conftest import SEEDS
 
 FILLERS = frozenset(
     [
@@ -79,7 +78,7 @@ def test_no_column_of_any_table_is_undescribed(
 ) -> None:
     warehouse = Warehouse(tmp_path_factory.mktemp("docs"))
     warehouse.migrate()
-    project.build(warehouse, select=list(SEEDS), command="seed")
+    project.build(warehouse, select=["resource_type:seed"], command="seed")
     project.build(warehouse, command="run")
     told = {
         (node["schema"], node["name"], column.lower())

@@ -1,13 +1,15 @@
-"""Two sends of a live program, so that no mart of experiments or channels is empty."""
+"""Two sends of a live program and a platform's daily numbers, so that no mart of experiments or channels is empty."""
 
 import datetime as dt
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from orchestration.edges.warehouse import Warehouse
+from orchestration.measure.aggregates import DailyRow, Window, replace_windows
 from tests.dbt.histories import START
 
 ARMS = {"plain": ("baseline", 0.3), "asks": ("exploit", 0.3), "tells": ("control", 0.3), "holdout": ("holdout", 0.1)}
@@ -34,10 +36,11 @@ SPEC = {
     "tags": ["question", "number"],
     "activation": {"steps": ["Signed Up", "Product Viewed", "Order Completed"], "within_days": 10},
 }
+RATES = [("USD", "2025-12-01", 0.8), ("USD", "2026-02-01", 0.5)]
 Row = dict[str, Any]
 
 
-def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int = 1800) -> None:
+def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int = 1000) -> None:
     """Fills ledger and raw with two sends whose windows have passed by the second cycle's as-of time."""
     rng = np.random.default_rng(seed)
     fixed = {"program": "news", "recorded_at": START}
@@ -106,3 +109,32 @@ def _event(about: Row, name: str, at: dt.datetime, rng: np.random.Generator) -> 
     row = {"event_id": f"{rng.integers(1 << 60)}", "source": "shop", "type": "track", "event_name": name}
     times = {"occurred_at": at, "received_at": at, "ingested_at": at + dt.timedelta(minutes=5)}
     return {**about, **row, **times, "import_id": "i", "schema_version": 1, "channel": about.get("channel")}
+
+
+def report(warehouse: Warehouse, seed: int = 12) -> None:
+    """A platform's days as read twice, account and campaigns apart, and two exchange rates."""
+    rng = np.random.default_rng(seed)
+    for read in range(2):
+        windows = []
+        for number in range(10):
+            day = (START + dt.timedelta(days=number)).date()
+            shown = [int(rng.integers(900, 5000)) for _ in range(3)]
+            campaigns = [_report(rng, count, f"c{place}") for place, count in enumerate(shown[:2])]
+            windows.append(Window("meta", "a", "account", day, [_report(rng, sum(shown), None)]))
+            windows.append(Window("meta", "a", "campaign", day, campaigns[: 2 - read]))
+        replace_windows(warehouse, windows, START + dt.timedelta(days=30 + read))
+    with warehouse.connect() as connection:
+        connection.executemany(
+            "insert into raw.exchange_rates by name"
+            " select ? as currency, cast(? as date) as valid_from, ? as rate, 'GBP' as reporting_currency,"
+            " timestamp '2026-01-01' as recorded_at",
+            RATES,
+        )
+
+
+def _report(rng: np.random.Generator, shown: int, campaign: str | None) -> DailyRow:
+    cost = Decimal(str(round(float(rng.gamma(2, 5)), 2)))
+    told = {"campaign_id": campaign, "campaign_name": campaign, "currency": "GBP", "cost": cost}
+    return DailyRow(
+        **told, impressions=shown, clicks=int(rng.integers(shown // 2)), conversions_claimed=float(rng.integers(9))
+    )

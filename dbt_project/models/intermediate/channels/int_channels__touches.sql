@@ -5,10 +5,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='touched_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where touched_on in ({{ days_around_touched(this, 0, 0) | join(', ') }}){% endif %}",
+    pre_hook="{{ without_days(this, 'touched_on', days_around_touched(this, 0, 0)) }}",
+    **replaced_by('touched_on'),
 ) }}
 
 {% set paid = ['cpc', 'ppc', 'cpm', 'paid', 'paid_social', 'paidsocial', 'paid-social', 'paid_search', 'paidsearch', 'display'] %}
@@ -40,7 +39,7 @@ clicks as (
     where
         event_name in ('Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped')
         or (type in ('page', 'screen') or event_name in ('Page Viewed', 'Application Opened'))
-        and (cast(context as varchar) like '%campaign%' or cast(properties as varchar) like '%utm_source%')
+        and (cast(context as string) like '%campaign%' or cast(properties as string) like '%utm_source%')
 ),
 
 read as (

@@ -26,7 +26,7 @@ steps as (
 
 select
     events.event_name,
-    cast(null as varchar) as program,
+    cast(null as string) as program,
     events.source,
     events.event_id,
     events.user_id,
@@ -41,11 +41,11 @@ union all
 -- A click in one experiment's message is activity in the window of every other one too.
 select
     wanted.event_name,
-    cast(null as varchar) as program,
+    cast(null as string) as program,
     events.source,
     events.event_id,
     events.user_id,
-    cast(null as varchar) as experiment_id,
+    cast(null as string) as experiment_id,
     cast(null as double) as value,
     cast(null as bigint) as token,
     events.occurred_at,
@@ -56,11 +56,11 @@ where events.is_activity
 union all
 select
     wanted.event_name,
-    cast(null as varchar) as program,
+    cast(null as string) as program,
     entries.source,
     entries.event_id,
     entries.user_id,
-    cast(null as varchar) as experiment_id,
+    cast(null as string) as experiment_id,
     entries.amount as value,
     cast(null as bigint) as token,
     entries.occurred_at,
@@ -71,11 +71,11 @@ where entries.amount is not null
 union all
 select
     wanted.event_name,
-    cast(null as varchar) as program,
+    cast(null as string) as program,
     'referrals' as source,
     referrals.user_id as event_id,
     referrals.invited_by as user_id,
-    cast(null as varchar) as experiment_id,
+    cast(null as string) as experiment_id,
     cast(null as double) as value,
     cast(null as bigint) as token,
     referrals.signed_up_at as occurred_at,
@@ -89,7 +89,7 @@ select
     events.source,
     events.event_id,
     events.user_id,
-    cast(null as varchar) as experiment_id,
+    cast(null as string) as experiment_id,
     cast(null as double) as value,
     cast(steps.token as bigint) as token,
     events.occurred_at,

@@ -5,10 +5,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='week',
+    incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where week in ({{ weeks_from_touched(this) | join(', ') }}){% endif %}",
+    pre_hook="{{ without_rows(this, 'week in (' ~ weeks_from_touched(this) | join(', ') ~ ')') }}",
 ) }}
 
 with

@@ -8,7 +8,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where week in ({{ touched_invite_weeks(this) | join(', ') }}){% endif %}",
+    pre_hook="{{ without_rows(this, 'week in (' ~ (touched_invite_weeks(this) or []) | join(', ') ~ ')') }}",
 ) }}
 
 with

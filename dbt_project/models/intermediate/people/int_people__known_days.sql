@@ -3,7 +3,12 @@
 
 {% set touched = touched_days(this) %}
 
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ empty_touched_days() }}") }}
+{{ config(
+    materialized='incremental',
+    on_schema_change='fail',
+    pre_hook="{{ without_days(this, 'activity_on', touched_days(this)) }}",
+    **replaced_by('activity_on'),
+) }}
 
 with
 

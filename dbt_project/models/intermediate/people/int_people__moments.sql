@@ -5,7 +5,12 @@
 {% set unread = unread_steps(this) %}
 {% set lasting = ['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'] %}
 
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ empty_touched_days() }}") }}
+{{ config(
+    materialized='incremental',
+    on_schema_change='fail',
+    pre_hook="{{ without_days(this, 'activity_on', touched_days(this)) }}",
+    **replaced_by('activity_on'),
+) }}
 
 with
 

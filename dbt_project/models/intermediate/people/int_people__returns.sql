@@ -3,7 +3,12 @@
 -- count of the growth marts is a sum over these rows, and a new day costs the days within reach of it, whatever the history.
 -- Activity before the own sign-up day has no sign-up day.
 
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ empty_returning_days() }}") }}
+{{ config(
+    materialized='incremental',
+    on_schema_change='fail',
+    pre_hook="{{ without_days(this, 'activity_on', (returning_days(this) or {}).get('made', [])) }}",
+    **replaced_by('activity_on'),
+) }}
 
 {% set days = returning_days(this) %}
 

@@ -5,10 +5,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='started_on',
+    incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) | join(', ') }}){% endif %}",
+    pre_hook="{{ without_rows(this, 'started_on in (' ~ days_around_touched(this, 1, 1) | join(', ') ~ ')') }}",
 ) }}
 
 with

@@ -6,10 +6,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='started_on',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where started_on in ({{ days_around_touched(this, 1, 1) | join(', ') }}){% endif %}",
+    pre_hook="{{ without_days(this, 'started_on', days_around_touched(this, 1, 1)) }}",
+    **replaced_by('started_on'),
 ) }}
 
 {% set clicks = ['Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped', 'Promotion Clicked'] %}

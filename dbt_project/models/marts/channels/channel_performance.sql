@@ -40,8 +40,8 @@ terms as (
         provider,
         account_id,
         day,
-        {{ "cast(null as varchar)" if level == 'account' else "campaign_id" }} as campaign_id,
-        {{ "ad_set_id" if level in ['ad_set', 'ad'] else "cast(null as varchar)" }} as ad_set_id,
+        {{ "cast(null as string)" if level == 'account' else "campaign_id" }} as campaign_id,
+        {{ "ad_set_id" if level in ['ad_set', 'ad'] else "cast(null as string)" }} as ad_set_id,
         {{ keys[level] }} as entity_id,
         campaign_name,
         currency,
@@ -61,8 +61,8 @@ terms as (
             finer.provider,
             finer.account_id,
             finer.day,
-            {{ "cast(null as varchar)" if level == 'account' else "finer.campaign_id" }} as campaign_id,
-            {{ "finer.ad_set_id" if level == 'ad_set' else "cast(null as varchar)" }} as ad_set_id,
+            {{ "cast(null as string)" if level == 'account' else "finer.campaign_id" }} as campaign_id,
+            {{ "finer.ad_set_id" if level == 'ad_set' else "cast(null as string)" }} as ad_set_id,
             finer.{{ keys[level] }} as entity_id,
             max(finer.campaign_name) as campaign_name,
             case when count(distinct finer.currency) = 1 then max(finer.currency) end as currency,
@@ -90,7 +90,7 @@ terms as (
 -- From the account down: what a level holds, and per parent what it does not; a remainder has no parts, so it is its own remainder below.
 account_full as (
     select
-        provider, account_id, day, 'account' as level, cast(null as varchar) as parent_id, entity_id, campaign_name, currency,
+        provider, account_id, day, 'account' as level, cast(null as string) as parent_id, entity_id, campaign_name, currency,
         last_read_at, is_reported, false as is_remainder, {{ measures | join(', ') }}
     from account_rows
 ),

@@ -43,7 +43,7 @@ subjects as (
         lift_low,
         lift_high,
         log_e_value,
-        cast(null as varchar) as obstacle
+        cast(null as string) as obstacle
     from contrasts
     union all
     select
@@ -165,7 +165,7 @@ select
         when verdict = 'withheld' and metric_role = 'guardrail' then 'harm beyond the margin is not ruled out yet'
         when verdict = 'win' then 'the whole interval lies above no difference'
         when verdict = 'lose' then 'the whole interval lies below no difference'
-        when verdict = 'flat' then 'any difference is smaller than ' || cast(cast(round(100 * flat_margin) as integer) as varchar) || ' %'
+        when verdict = 'flat' then 'any difference is smaller than ' || cast(cast(round(100 * flat_margin) as integer) as string) || ' %'
         else 'the interval still holds no difference'
     end as reason,
     n,

@@ -181,7 +181,7 @@ cells as (
 cohorts as (
     select
         {{ week_of('signed_up_on') }} as cohort_week,
-        case when grouping({{ week_of('signed_up_on') }}) = 1 then 'all' else cast({{ week_of('signed_up_on') }} as varchar) end as cohort,
+        case when grouping({{ week_of('signed_up_on') }}) = 1 then 'all' else cast({{ week_of('signed_up_on') }} as string) end as cohort,
         case when grouping(segment) = 1 then 'all' else segment end as segment,
         definition,
         clock,

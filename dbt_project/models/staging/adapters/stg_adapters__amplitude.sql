@@ -11,12 +11,12 @@ with
 united as (
     {% for entry in entries %}
         select
-            cast(told.uuid as varchar) as event_id,
+            cast(told.uuid as string) as event_id,
             '{{ entry.source }}' as source,
             case told.event_type {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}else 'track' end as type,
             case when told.event_type not in ('{{ types | join("', '") }}') then {{ canonical_name('told.event_type', entry, known) }} end as event_name,
             told.user_id,
-            coalesce(told.device_id, cast(told.amplitude_id as varchar)) as anonymous_id,
+            coalesce(told.device_id, cast(told.amplitude_id as string)) as anonymous_id,
             cast(told.event_time as timestamp) as occurred_at,
             cast(told.client_event_time as timestamp) as original_at,
             cast(told.client_upload_time as timestamp) as sent_at,
@@ -28,13 +28,13 @@ united as (
                 coalesce({{ json_at('told.event_properties', ['$revenue']) }}, {{ json_at('told.event_properties', ['revenue']) }}) as decimal(18, 4)
             ) as value,
             coalesce({{ json_at('told.event_properties', ['$currency']) }}, {{ json_at('told.event_properties', ['currency']) }}) as currency,
-            cast(told.event_properties as varchar) as properties,
+            cast(told.event_properties as string) as properties,
             {{ context_of(
                 "coalesce(" ~ json_at('told.event_properties', ['utm_source']) ~ ", " ~ json_at('told.user_properties', ['utm_source']) ~ ")",
                 "coalesce(" ~ json_at('told.event_properties', ['utm_medium']) ~ ", " ~ json_at('told.user_properties', ['utm_medium']) ~ ")",
                 "coalesce(" ~ json_at('told.event_properties', ['utm_campaign']) ~ ", " ~ json_at('told.user_properties', ['utm_campaign']) ~ ")",
-                'cast(null as varchar)',
-                'cast(told.user_properties as varchar)'
+                'cast(null as string)',
+                'cast(told.user_properties as string)'
             ) }} as context
         from {{ entry.relation }} as told
         {{ 'union all' if not loop.last }}

@@ -42,7 +42,7 @@ final_days as (
 )
 
 select
-    {{ sha256_of("concat_ws('|', coalesce(user_pseudo_id, ''), cast(event_timestamp as varchar), said_name, properties)") }} as event_id,
+    {{ sha256_of("concat_ws('|', coalesce(user_pseudo_id, ''), cast(event_timestamp as string), said_name, properties)") }} as event_id,
     source,
     case said_name {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}else 'track' end as type,
     case when said_name not in ('{{ types | join("', '") }}') then event_name end as event_name,
@@ -58,5 +58,5 @@ select
     coalesce(try_cast(purchase_revenue as decimal(18, 4)), try_cast({{ json_at('properties', ['value']) }} as decimal(18, 4))) as value,
     {{ json_at('properties', ['currency']) }} as currency,
     properties,
-    {{ context_of('utm_source', 'utm_medium', 'utm_campaign', 'cast(null as varchar)') }} as context
+    {{ context_of('utm_source', 'utm_medium', 'utm_campaign', 'cast(null as string)') }} as context
 from final_days

@@ -22,7 +22,7 @@ united as (
     {% for entry in entries %}
         {% if entry.persons %}{% set placed.persons = placed.persons + 1 %}{% endif %}
         select
-            cast(told.uuid as varchar) as event_id,
+            cast(told.uuid as string) as event_id,
             '{{ entry.source }}' as source,
             case told.event
                 {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}
@@ -30,8 +30,8 @@ united as (
             end as type,
             case when told.event not in ('{{ types | join("', '") }}') then {{ canonical_name('told.event', entry) }} end as event_name,
             coalesce(
-                {{ 'cast(persons_' ~ placed.persons ~ '.person_id as varchar),' if entry.persons }}
-                cast(told.person_id as varchar), told.distinct_id
+                {{ 'cast(persons_' ~ placed.persons ~ '.person_id as string),' if entry.persons }}
+                cast(told.person_id as string), told.distinct_id
             ) as user_id,
             told.distinct_id as anonymous_id,
             cast(told.timestamp as timestamp) as occurred_at,
@@ -48,7 +48,7 @@ united as (
                 ) as decimal(18, 4)
             ) as value,
             {{ json_at('told.properties', ['currency']) }} as currency,
-            cast(told.properties as varchar) as properties,
+            cast(told.properties as string) as properties,
             {{ context_of(
                 "coalesce(" ~ json_at('told.properties', ['utm_source']) ~ ", " ~ json_at('told.properties', ['$utm_source']) ~ ")",
                 "coalesce(" ~ json_at('told.properties', ['utm_medium']) ~ ", " ~ json_at('told.properties', ['$utm_medium']) ~ ")",

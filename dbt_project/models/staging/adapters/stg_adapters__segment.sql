@@ -19,7 +19,7 @@ with
             id,
             max({{ json_object_of(dict(zip(detail['columns'], detail['columns']))) }}) as properties,
             {{ 'max(try_cast(' ~ detail.value ~ ' as decimal(18, 4)))' if detail.value else 'cast(null as decimal(18, 4))' }} as value,
-            {{ 'max(' ~ detail.currency ~ ')' if detail.currency else 'cast(null as varchar)' }} as currency
+            {{ 'max(' ~ detail.currency ~ ')' if detail.currency else 'cast(null as string)' }} as currency
         from {{ detail.relation }}
         group by id
     ),
@@ -37,7 +37,7 @@ united as (
                 told.id as event_id,
                 '{{ entry.source }}' as source,
                 '{{ types[table] }}' as type,
-                {{ canonical_name('told.event_text', entry) if table == 'tracks' else 'cast(null as varchar)' }} as event_name,
+                {{ canonical_name('told.event_text', entry) if table == 'tracks' else 'cast(null as string)' }} as event_name,
                 told.user_id,
                 told.anonymous_id,
                 cast(told.timestamp as timestamp) as occurred_at,
@@ -54,18 +54,18 @@ united as (
                     {% endfor %}
                 {% else %}
                     cast(null as decimal(18, 4)) as value,
-                    cast(null as varchar) as currency,
+                    cast(null as string) as currency,
                     {% if table == 'identifies' and entry.traits %}
                         {% set traits = {} %}
                         {% for trait in entry.traits %}{% do traits.update({trait: 'told.' ~ trait}) %}{% endfor %}
                         {{ json_object_of(traits) }} as properties,
                     {% else %}
-                        cast(null as varchar) as properties,
+                        cast(null as string) as properties,
                     {% endif %}
                 {% endif %}
                 {% set said = {} %}
                 {% for name in ['campaign_source', 'campaign_medium', 'campaign_name', 'user_agent'] %}
-                    {% do said.update({name: 'told.context_' ~ name if name in context else 'cast(null as varchar)'}) %}
+                    {% do said.update({name: 'told.context_' ~ name if name in context else 'cast(null as string)'}) %}
                 {% endfor %}
                 {{ context_of(said.campaign_source, said.campaign_medium, said.campaign_name, said.user_agent) }} as context
             from {{ relation }} as told

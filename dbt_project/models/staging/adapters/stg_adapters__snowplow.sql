@@ -27,7 +27,7 @@ united as (
             cast(told.collector_tstamp as timestamp) as received_at,
             cast(coalesce(told.{{ entry.loaded_at or 'load_tstamp' }}, told.collector_tstamp) as timestamp) as ingested_at,
             {{ text_or_null(entry.channel or 'web') }} as channel,
-            case when {{ text_matches('cast(told.contexts as varchar)', '"spiderOrRobot": *true') }} then true end as is_machine,
+            case when {{ text_matches('cast(told.contexts as string)', '"spiderOrRobot": *true') }} then true end as is_machine,
             cast(coalesce(cast(told.tr_total as double), cast(told.se_value as double)) as decimal(18, 4)) as value,
             told.tr_currency as currency,
             coalesce(

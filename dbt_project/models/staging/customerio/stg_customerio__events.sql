@@ -34,7 +34,7 @@ read as (
     select
         *,
         0 as item_number,
-        coalesce(provider_id, {{ sha256_of('cast(body as ' ~ type_text() ~ ')') }}) as event_id,
+        coalesce(provider_id, {{ sha256_of('cast(body as string)') }}) as event_id,
         case when object_type in ('email', 'push', 'sms', 'in_app', 'slack', 'webhook') then object_type else 'email' end as channel,
         case
             when provider_event in ('sent', 'delivered', 'deferred', 'opened', 'clicked', 'bounced', 'failed', 'unsubscribed', 'subscribed')

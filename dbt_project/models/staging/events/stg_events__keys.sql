@@ -5,7 +5,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where {{ not_taken_in(this) }}{% endif %}",
+    pre_hook="{{ without_rows(this, not_taken_in(this)) }}",
 ) }}
 
 {% set is_new = not_taken_in(this) %}

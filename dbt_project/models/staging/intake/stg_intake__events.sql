@@ -1,6 +1,8 @@
 -- One row per event that the receiver brought, in the columns of raw.events: product events, and what providers say of messages under
 -- Segment's semantic names. Copies are still in it, as they are in raw.events; whoever reads it keeps one per (source, event_id).
 
+{{ config(materialized=planned_once()) }}
+
 with
 
 product_events as (
@@ -40,10 +42,10 @@ combined as (
     from product_events
     union all
     select
-        event_id, source, 'track' as type, event_name, recipient as user_id, cast(null as {{ type_text() }}) as anonymous_id,
+        event_id, source, 'track' as type, event_name, recipient as user_id, cast(null as string) as anonymous_id,
         occurred_at, cast(null as timestamp) as original_at, cast(null as timestamp) as sent_at, received_at, ingested_at,
         experiment_id, creative_id, send_id, channel, is_said_machine, agent_marks, cast(null as decimal(18, 4)) as value,
-        cast(null as {{ type_text() }}) as currency, {{ as_json(json_field('provider_event', 'provider_event')) }} as properties,
+        cast(null as string) as currency, {{ as_json(json_field('provider_event', 'provider_event')) }} as properties,
         {{ as_json('null') }} as context, inbox_id, item_number
     from message_events
     where event_name is not null

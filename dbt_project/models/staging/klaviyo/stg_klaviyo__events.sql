@@ -63,7 +63,7 @@ named as (
 read as (
     select
         *,
-        coalesce(external_id, {{ sha256_of('cast(item as ' ~ type_text() ~ ')') }}, inbox_id) as event_id,
+        coalesce(external_id, {{ sha256_of('cast(item as string)') }}, inbox_id) as event_id,
         {{ klaviyo_channel('provider_event') }} as channel,
         {{ klaviyo_event_type('provider_event') }} as event_type,
         case when lower(machine_open) = 'true' then true end as is_said_machine,

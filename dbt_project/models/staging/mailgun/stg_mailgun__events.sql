@@ -49,8 +49,8 @@ read as (
         0 as item_number,
         'email' as channel,
         case
-            when provider_id is null then {{ sha256_of('cast(told as ' ~ type_text() ~ ')') }}
-            else concat(coalesce(cast(cast(occurred_at as date) as {{ type_text() }}), 'undated'), '/', provider_id)
+            when provider_id is null then {{ sha256_of('cast(told as string)') }}
+            else concat(coalesce(cast(cast(occurred_at as date) as string), 'undated'), '/', provider_id)
         end as given_id,
         case
             when provider_event = 'accepted' then 'queued'

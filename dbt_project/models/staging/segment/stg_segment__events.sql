@@ -79,9 +79,9 @@ read as (
             message_id,
             case
                 when told_original is not null or told_sent is not null
-                    then {{ digest_of(['cast(item as ' ~ type_text() ~ ')', 'told_sent']) }}
+                    then {{ digest_of(['cast(item as string)', 'told_sent']) }}
             end,
-            {{ digest_of(['inbox_id', 'cast(item_number as ' ~ type_text() ~ ')']) }}
+            {{ digest_of(['inbox_id', 'cast(item_number as string)']) }}
         ) as event_id,
         case when type = 'track' then event end as event_name,
         -- An import tells of the past and its clock is believed.
@@ -113,7 +113,7 @@ read as (
             when told_sent is not null and sent_at is null then 'sentAt is not a time'
             when told_properties is not null and not {{ is_json_object('told_properties') }} and {{ json_at('item', ['properties']) }} is not null
                 then 'properties is no object'
-            when length(cast(item as {{ type_text() }})) > {{ policy('segment_event_bytes') }} then 'the event is too large'
+            when length(cast(item as string)) > {{ policy('segment_event_bytes') }} then 'the event is too large'
         end as unread_reason
     from timed
 )

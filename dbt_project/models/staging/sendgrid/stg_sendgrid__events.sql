@@ -54,7 +54,7 @@ read as (
     select
         *,
         'email' as channel,
-        coalesce(sg_event_id, {{ sha256_of('cast(item as ' ~ type_text() ~ ')') }}, {{ digest_of(['inbox_id']) }}) as event_id,
+        coalesce(sg_event_id, {{ sha256_of('cast(item as string)') }}, {{ digest_of(['inbox_id']) }}) as event_id,
         split_part(sg_message_id, '.', 1) as message_id, -- the id that the send was answered with, before the filter's suffix
         case
             when provider_event = 'processed' then 'queued'
