@@ -107,9 +107,7 @@ def judge(
 def clocks(at: Mapping[str, Place]) -> str:
     """SQL columns of the clocks as they are read, and ``came_at``, the instant that stands for the arrival."""
     read = [f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS]
-    return (
-        ", ".join(read) + ", coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at"
-    )
+    return ", ".join(read) + ", coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at"
 
 
 def bounds(now: dt.datetime) -> dict[str, dt.datetime]:
