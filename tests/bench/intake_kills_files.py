@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -75,7 +76,7 @@ def run(kills: int, events: int, seed: int, *, with_kafka: bool, files: int = 20
                 (folder / "drop" / f"{batch:04}.ndjson").write_bytes(b"\n".join(told) + b"\n")
             due = kills * (batch + 1) // len(arrivals) - killed
             for _ in range(due):
-                cut += _work(folder, servers, kill_after=chance.uniform(0, longest)) != 0
+                cut += _work(folder, servers if batch else "", kill_after=chance.uniform(0, longest)) == -signal.SIGKILL
                 killed += 1
         assert _work(folder, servers, kill_after=None) == 0
         found = Warehouse(folder / "warehouse").rows(
