@@ -108,6 +108,8 @@ def replay_(
     mended = (
         f", {done.not_replayable:,} of mapped files (mend the file and import it again)" if done.not_replayable else ""
     )
+    if done.deliveries:
+        mended += f", {done.deliveries:,} deliveries that only their sender can send again"
     out.print(
         f"{done.judged:,} judged again, {done.accepted:,} accepted, {done.duplicates:,} there already, "
         f"{done.still_refused:,} still refused{mended}"

@@ -48,7 +48,9 @@ class Warehouse:
         try:
             connection.execute("set timezone = 'UTC'")
             yield connection
-        except duckdb.IOException as error:
+        except (duckdb.IOException, duckdb.TransactionException) as error:
+            if isinstance(error, duckdb.TransactionException) and "Could not write" not in str(error):
+                raise
             raise Refusal(
                 str(self.path), _first_line(error), "Check space and permissions, and run it again."
             ) from error

@@ -5,6 +5,7 @@ row's place says which document it was.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -21,6 +22,10 @@ _CLOCKS = ("occurred_at", "original_at", "sent_at", "received_at")
 _PEOPLE = ("user_id", "anonymous_id")
 _TEXTS = ("experiment_id", "creative_id", "channel", "currency")
 _FREE = ("source", "event_name", "send_id")
+UNTIMELY = """case
+                when came_at < $first then 'received_at is before the year 2000'
+                when came_at > $last then 'received_at is more than a day in the future'
+            end"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,23 @@ class Judged:
 def stage(
     connection: duckdb.DuckDBPyConnection, documents: str, contract: Contract, now: dt.datetime, *, is_opaque: bool
 ) -> None:
-    """Fills the temporary table ``staged``: the columns of ``raw.events`` but for lineage, ``reason`` and ``is_duplicate``.
+    """Fills the temporary table ``staged``: the columns of ``raw.events`` but for lineage, and ``reason``.
 
     Args:
         documents: Query of one column ``json``, null where a document is not JSON; the connection holds the pseudonyms' key.
         is_opaque: The ids of people are pseudonyms already.
+    """
+    judge(connection, documents, contract, now, into="staged")
+    name_people(connection, is_opaque=is_opaque)
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, documents: str, contract: Contract, now: dt.datetime, *, into: str
+) -> None:
+    """Judges each document by all its rules; as :func:`stage`, but people are not named yet.
+
+    Args:
+        into: The temporary table to make.
     """
     fields = list(contract.fields)
     typed = {name: f"types[{n}]" for n, name in enumerate(contract.typed, 1)}
@@ -59,25 +76,17 @@ def stage(
         # Most types are looked up only where the text leaves a doubt.
         type_ = f"t{n}" if name in typed else "json_type(json, " + literal(f'$."{name}"') + ")"
         at[name] = Place(type_, f"v{n}", f"{name}_read" if name in _CLOCKS else None)
-    texts = ", ".join(f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE))
-    free = ", ".join(f"{without_addresses(at[name].text)} as {name}" for name in _FREE)
-    read = ", ".join(f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS)
-    clocks = ", ".join(f"{name}_read as {name}" for name in _CLOCKS if name != "received_at")
-    event_id = at["event_id"].text
     known = " + ".join(f"cast({place.text} is not null as integer)" for place in at.values())
     unlisted = literal("{" + ", ".join(f'"{name}": null' for name in fields) + "}")
     connection.execute(
-        f"""create or replace temp table staged as
+        f"""create or replace temp table {into} as
         with parsed as (
             select json, json_keys(json) as names, json_type(json, {typed_paths}) as types,
                 json_extract_string(json, {contract.paths}) as texts
             from ({documents})
         ),
         parted as (select json, len(names) as fields, names, {parts} from parsed),
-        timed as (
-            select *, {read}, coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at
-            from parted
-        ),
+        timed as (select *, {clocks(at)} from parted),
         judged as (
             select *, case
                 when coalesce(fields, 0) = 0 then 'the row is not a JSON object'
@@ -87,24 +96,43 @@ def stage(
             from timed
         )
         select
-            case when {event_id} is null then {pseudonym("cast(json as varchar)")}
+            {columns(at, nameless=pseudonym("cast(json as varchar)"))},
+            case when fields > {known} then nullif(cast(json_merge_patch(json, {unlisted}) as varchar), '{{}}') end as extra,
+            coalesce(broken, {UNTIMELY}) as reason
+        from judged""",
+        bounds(now),
+    )
+
+
+def clocks(at: Mapping[str, Place]) -> str:
+    """SQL columns of the clocks as they are read, and ``came_at``, the instant that stands for the arrival."""
+    read = [f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS]
+    return ", ".join(read) + ", coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at"
+
+
+def bounds(now: dt.datetime) -> dict[str, dt.datetime]:
+    """Parameters of ``UNTIMELY``."""
+    return {"first": _FIRST, "last": now + dt.timedelta(days=1)}
+
+
+def columns(at: Mapping[str, Place], *, nameless: str) -> str:
+    """SQL columns of ``raw.events`` from the fields of a document, but for ``extra`` and lineage; people are not hidden yet.
+
+    Args:
+        at: Where each field stands, among the columns of :func:`clocks`.
+        nameless: SQL of the id of an event that came without one.
+    """
+    texts = [f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE, "properties", "context")]
+    texts += [f"{without_addresses(at[name].text)} as {name}" for name in _FREE]
+    texts += [f"{name}_read as {name}" for name in _CLOCKS if name != "received_at"]
+    event_id = at["event_id"].text
+    return f"""case when {event_id} is null then {nameless}
                 when {looks_like_address(event_id)} then {pseudonym(event_id)} else {event_id} end as event_id,
             coalesce({at["type"].text}, 'track') as type,
-            {texts}, {free}, {clocks}, came_at as received_at,
+            {", ".join(texts)}, came_at as received_at,
             try_cast({at["is_machine"].text} as boolean) as is_machine,
             try_cast({at["value"].text} as decimal(18, 4)) as value,
-            {at["properties"].text} as properties,
-            {at["context"].text} as context,
-            coalesce(try_cast({at["schema_version"].text} as integer), 1) as schema_version,
-            case when fields > {known} then nullif(cast(json_merge_patch(json, {unlisted}) as varchar), '{{}}') end as extra,
-            coalesce(broken, case
-                when came_at < $first then 'received_at is before the year 2000'
-                when came_at > $last then 'received_at is more than a day in the future'
-            end) as reason
-        from judged""",
-        {"first": _FIRST, "last": now + dt.timedelta(days=1)},
-    )
-    _name_people(connection, is_opaque=is_opaque)
+            coalesce(try_cast({at["schema_version"].text} as integer), 1) as schema_version"""
 
 
 def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id: str, now: dt.datetime) -> Judged:
@@ -130,7 +158,7 @@ def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id:
     return Judged(read, accepted, duplicates, refused)
 
 
-def _name_people(connection: duckdb.DuckDBPyConnection, *, is_opaque: bool) -> None:
+def name_people(connection: duckdb.DuckDBPyConnection, *, is_opaque: bool) -> None:
     """Fills ``people``: each distinct id once, since a pseudonym costs more than a look-up."""
     connection.execute(
         f"""create or replace temp table people as

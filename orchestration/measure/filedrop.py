@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
-from orchestration.measure import documents
+from orchestration.measure import documents, wholesale
 from orchestration.measure.contracts import Contract, read_contract
 from orchestration.measure.lines import lines_at, open_bytes
 from orchestration.measure.mapping import EventsMapping, Mapping
@@ -86,11 +86,9 @@ def take_documents(
             if _met_before(connection, path.name) and (known := _known(connection, digest, mapping, identity)):
                 tell(f"{path.name}: taken in before, nothing to do")
                 return known
+            contract = read_contract("event")
+            stage_file(connection, path, contract, now, warehouse.folder, is_opaque=not mapping.pseudonymise, tell=tell)
             with transaction(connection):
-                contract = read_contract("event")
-                stage_file(
-                    connection, path, contract, now, warehouse.folder, is_opaque=not mapping.pseudonymise, tell=tell
-                )
                 if known := _known(connection, digest, mapping, identity):
                     return known
                 if until is not None and _holds_later(connection, until):
@@ -142,7 +140,7 @@ def stage_file(
     is_opaque: bool,
     tell: Progress,
 ) -> None:
-    """Judges every line of a file, see :func:`documents.stage`.
+    """Judges every line of a file, see :func:`documents.stage`; outside of a transaction, which a failed reading would end.
 
     Args:
         folder: Holds the pseudonyms' key.
@@ -159,7 +157,8 @@ def stage_file(
     source = f"select json from read_json_objects({place_of(path)}, {options})"
     try:
         with _progress(connection, path.name, tell):
-            documents.stage(connection, source, contract, now, is_opaque=is_opaque)
+            if not wholesale.stage(connection, path, source, contract, now, longest=_LONGEST, is_opaque=is_opaque):
+                documents.stage(connection, source, contract, now, is_opaque=is_opaque)
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise unreadable(path, error) from error
     after = path.stat()

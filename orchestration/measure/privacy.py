@@ -52,10 +52,11 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     paths = [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
     listed = ", ".join(literal("$." + ".".join(f'"{key}"' for key in path)) for path in paths)
     values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
-    first_keys = sorted({re.escape(f'"{path[0]}"') for path in paths})
-    suspicion = literal("|".join(["@", "%40", *first_keys]))
+    # Apart from the rest, because an expression that begins with one sure sign is searched for twice as fast.
+    keys = literal(f'"({"|".join(sorted({re.escape(path[0]) for path in paths}))})"')
+    suspicion = f"contains({document}, '@') or contains({document}, '%40') or regexp_matches({document}, {keys})"
     clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
-    return f"cast(case when regexp_matches({document}, {suspicion}) then {clean} else {document} end as json)"
+    return f"cast(case when {suspicion} then {clean} else {document} end as json)"
 
 
 def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:

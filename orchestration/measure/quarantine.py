@@ -27,13 +27,19 @@ _OPEN = """select quarantine.import_id, quarantine.row_number, quarantine.reason
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay brought; judged = accepted + duplicates + still_refused."""
+    """What a replay brought; judged = accepted + duplicates + still_refused.
+
+    Attributes:
+        not_replayable: Rows of mapped files, which are read by columns.
+        deliveries: Of the inbox, which no parser could read; only their sender can send them again.
+    """
 
     judged: int
     accepted: int
     duplicates: int
     still_refused: int
     not_replayable: int
+    deliveries: int = 0
 
 
 def waiting(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -89,13 +95,15 @@ def replay(
         hold_key(connection, pseudonym_key(warehouse.folder))
         with transaction(connection):
             rows = connection.execute(
-                f"""select import_id, row_number, json_extract_string(payload, '$.sealed') as sealed from ({_OPEN})
+                f"""select import_id, row_number, json_extract_string(payload, '$.sealed') as sealed, subject from ({_OPEN})
                 where starts_with(import_id, $import) and contains(reason, $reason) order by import_id, row_number""",
                 {"import": import_id, "reason": reason},
             ).fetchall()
             sealed = [row for row in rows if row[2] is not None]
+            deliveries = sum(row[2] is None and row[3] is None for row in rows)  # no import brought them
+            others = len(rows) - len(sealed) - deliveries
             if not sealed:
-                return Replayed(0, 0, 0, 0, len(rows))
+                return Replayed(0, 0, 0, 0, others, deliveries)
             texts = [seal.open(row[2]).decode("utf-8", "replace") for row in sealed]
             connection.register("originals", pa.table({"text": pa.array(texts, pa.string())}))
             contract = read_contract("event")
@@ -112,7 +120,7 @@ def replay(
                 record(
                     connection, replay_id, "events", "replay", now, read=taken, accepted=judged.accepted, quarantined=0
                 )
-    return Replayed(judged.read, judged.accepted, judged.duplicates, len(judged.refused), len(rows) - len(sealed))
+    return Replayed(judged.read, judged.accepted, judged.duplicates, len(judged.refused), others, deliveries)
 
 
 def _mark(

@@ -4,6 +4,9 @@ import datetime as dt
 import gzip
 import json
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +154,48 @@ def test_a_replay_takes_in_once_what_holds_now(warehouse: Warehouse, tmp_path: P
     assert [tuple(mark.values()) for mark in marks] == [(1, "accepted"), (2, "duplicate")]
 
 
+def test_a_replay_says_which_rows_it_cannot_judge(warehouse: Warehouse, tmp_path: Path) -> None:
+    mapped = tmp_path / "x.csv"
+    mapped.write_text(
+        "event_id,source,event_name,user_id,occurred_at\ne1,s,A,u,2026-11-01\ne2,s,A,u,then\n", encoding="utf-8"
+    )
+    import_file(warehouse, mapped, EVENTS, FixedClock(NOW))
+    delivery = {"import_id": "0001.spool", "row_number": 7, "reason": "no JSON", "payload": "{}", "quarantined_at": NOW}
+    warehouse.append({"raw.quarantine": [delivery]})
+    done = replay(warehouse, FixedClock(NOW))
+    assert (done.judged, done.not_replayable, done.deliveries) == (0, 1, 1)
+
+
 def test_another_key_opens_nothing(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = import_file(warehouse, lines(tmp_path / "x.ndjson", [event(1), b"{"]), EVENTS, FixedClock(NOW))
     monkeypatch.setenv("LOOP_PSEUDONYM_KEY", "another")
     with pytest.raises(Refusal, match="sealed under another key"):
         show(warehouse, report.import_id, 2)
+
+
+@contextmanager
+def full_disk(most: int) -> Iterator[None]:
+    """No file of this process may grow beyond a size: writes fail as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_in_a_line_and_the_file_gets_in_once_there_is_room(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    lines(tmp_path / "drop" / "a.ndjson", [event(1)])
+    intake_drop(warehouse, tmp_path / "drop", FixedClock(NOW))
+    lines(
+        tmp_path / "drop" / "b.ndjson", [event(n, properties={"note": os.urandom(900).hex()}) for n in range(2, 2_000)]
+    )
+    with full_disk(warehouse.path.stat().st_size + 100_000), pytest.raises(Refusal, match="Check space") as refusal:
+        intake_drop(warehouse, tmp_path / "drop", FixedClock(NOW))
+    assert "\n" not in str(refusal.value)
+    assert warehouse.rows("select count(*) as n from raw.events") == [{"n": 1}]
+    intake_drop(warehouse, tmp_path / "drop", FixedClock(NOW))
+    found = warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events")
+    assert found == [{"n": 1_999, "ids": 1_999}]
