@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.build.checking import TAG, Checks
 from orchestration.errors import LoopError, Refusal
 
 _INSTANCE = """\
@@ -70,6 +71,7 @@ def run_cycle(
     *,
     fixed_time: str | None,
     only: Sequence[str] = (),
+    checks: Checks = "all",
 ) -> StageRun:
     """Runs the cycle job for one partition.
 
@@ -77,6 +79,7 @@ def run_cycle(
         key: Partition key, an ISO date.
         fixed_time: ISO time for the clock, or None for the machine's.
         only: Stages (asset groups) to run; empty runs all.
+        checks: Which data tests the build runs.
 
     Raises:
         Refusal: if the project was never parsed, or the cycle lies in the future or too far back.
@@ -114,7 +117,12 @@ def run_cycle(
     )
     with _instance(warehouse) as instance:
         result = job.execute_in_process(
-            run_config=config, partition_key=key, instance=instance, asset_selection=selection, raise_on_error=False
+            run_config=config,
+            partition_key=key,
+            instance=instance,
+            asset_selection=selection,
+            raise_on_error=False,
+            tags={TAG: checks},
         )
         if not result.success:
             raise _refusal(result)

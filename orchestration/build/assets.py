@@ -9,6 +9,7 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
+from orchestration.build.checking import TAG, left_out
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS
 from orchestration.edges.dbt import MANIFEST, DbtProject
 from orchestration.edges.publishing import publish
@@ -59,7 +60,7 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
         PROJECT.build(
             warehouse.open(),
             select=select,
-            exclude=("resource_type:unit_test",),
+            exclude=left_out(context.run.tags.get(TAG, "all")),
             watch=lambda event: events.append(MessageToDict(event, preserving_proto_field_name=True)),
         )
     except Exception as error:
