@@ -112,9 +112,13 @@ def run_cycle(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     job = defs.resolve_job_def("cycle")
-    selection = (
-        [asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only] if only else None
-    )
+    assets = {asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only}
+    if checks == "evidence":
+        from orchestration.build.assets import checks_left_out
+
+        planned = {key for key in job.asset_layer.asset_graph.asset_check_keys if key.asset_key in assets}
+        job = job.get_subset(asset_selection=assets, asset_check_selection=planned - checks_left_out())
+    selection = sorted(assets) if only and checks == "all" else None
     with _instance(warehouse) as instance:
         result = job.execute_in_process(
             run_config=config,
