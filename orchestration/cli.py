@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, serving, turning
-from orchestration.commands import building, evidence, turning
+from orchestration.commands import bench, building, evidence, intake, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 

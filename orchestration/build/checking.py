@@ -1,8 +1,8 @@
 """Which data tests a build runs: all of them, or only those that guard what may be learned.
 
 A simulated week, and the later batches of a week, build again within hours of a full check. They test the evidence chain (keys,
-identities and the rules of what may be claimed, from the ledger to the learnings) and leave the rest to the next full build. ``loop run``
-and ``loop build`` check everything, and so does the last look of ``loop demo``.
+identities and the rules of what may be claimed, from the ledger to the learnings) and leave the rest to the next full build.
+``loop run`` and ``loop build`` check everything, and so does the last look of ``loop demo``.
 """
 
 from collections.abc import Mapping
