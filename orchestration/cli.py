@@ -17,6 +17,7 @@ from orchestration.commands import (
     serving,
     turning,
 )
+from orchestration.commands import bench, building, evidence, intake, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 

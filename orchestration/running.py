@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.build.checking import TAG, Checks
 from orchestration.errors import LoopError, Refusal
 
 _INSTANCE = """\
@@ -70,6 +71,7 @@ def run_cycle(
     *,
     fixed_time: str | None,
     only: Sequence[str] = (),
+    checks: Checks = "all",
 ) -> StageRun:
     """Runs the cycle job for one partition.
 
@@ -77,6 +79,7 @@ def run_cycle(
         key: Partition key, an ISO date.
         fixed_time: ISO time for the clock, or None for the machine's.
         only: Stages (asset groups) to run; empty runs all.
+        checks: Which data tests the build runs.
 
     Raises:
         Refusal: if the project was never parsed, or the cycle lies in the future or too far back.
@@ -109,12 +112,21 @@ def run_cycle(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     job = defs.resolve_job_def("cycle")
-    selection = (
-        [asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only] if only else None
-    )
+    assets = {asset for asset in job.asset_layer.selected_asset_keys if not only or _group(asset) in only}
+    if checks == "evidence":
+        from orchestration.build.assets import checks_left_out
+
+        planned = {key for key in job.asset_layer.asset_graph.asset_check_keys if key.asset_key in assets}
+        job = job.get_subset(asset_selection=assets, asset_check_selection=planned - checks_left_out())
+    selection = sorted(assets) if only and checks == "all" else None
     with _instance(warehouse) as instance:
         result = job.execute_in_process(
-            run_config=config, partition_key=key, instance=instance, asset_selection=selection, raise_on_error=False
+            run_config=config,
+            partition_key=key,
+            instance=instance,
+            asset_selection=selection,
+            raise_on_error=False,
+            tags={TAG: checks},
         )
         if not result.success:
             raise _refusal(result)

@@ -9,6 +9,7 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
+from orchestration.build.checking import TAG, guards_evidence, left_out
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS
 from orchestration.edges.dbt import MANIFEST, DbtProject
 from orchestration.edges.publishing import publish
@@ -44,6 +45,7 @@ TRANSLATOR = Stages()
 def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
     """Builds and tests the selected models; every test becomes the result of an asset check."""
     events: list[dict[str, Any]] = []
+    checks = context.run.tags.get(TAG, "all")
     selection, _ = get_subset_selection_for_context(
         context=context,
         manifest=MANIFEST_CONTENT,
@@ -54,12 +56,14 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
         current_dbt_indirect_selection_env=None,
     )
     select = selection[selection.index("--select") + 1].split() if "--select" in selection else []
+    if context.selected_asset_keys == warehouse_models.keys:
+        select = []  # all models: naming each would cost dbt seconds; which tests run, `checks` says
     failure: Exception | None = None
     try:
         PROJECT.build(
             warehouse.open(),
             select=select,
-            exclude=("resource_type:unit_test",),
+            exclude=left_out(checks),
             watch=lambda event: events.append(MessageToDict(event, preserving_proto_field_name=True)),
         )
     except Exception as error:
@@ -82,6 +86,16 @@ def _manifest() -> Mapping[str, Any]:
 
 
 MANIFEST_CONTENT = _manifest()
+
+
+def checks_left_out() -> frozenset[dg.AssetCheckKey]:
+    """The asset checks that a build of ``checks="evidence"`` does not evaluate; they are then not planned either."""
+    tests = {
+        node["name"]
+        for node in MANIFEST_CONTENT["nodes"].values()
+        if node["resource_type"] == "test" and not guards_evidence(node)
+    }
+    return frozenset(spec.key for spec in warehouse_models.check_specs if spec.name in tests)
 
 
 @dg.asset(

@@ -29,7 +29,13 @@ def bench(
         ) from error
     console = err if as_json else out
     with tempfile.TemporaryDirectory(prefix="loop-bench-", dir=folder) as place, console.status("starting") as status:
-        measured = growth_benchmark.benchmark(Path(place), int(events), days, status.update)
+
+        def say(what: str) -> None:
+            status.update(what)
+            if not console.is_terminal:
+                console.print(what, markup=False)  # a log has no status line: each part is named as it begins
+
+        measured = growth_benchmark.benchmark(Path(place), int(events), days, say)
     console.print(growth_report.steps(measured))
     console.print(growth_report.promises(measured))
     growth_report.picture(measured, picture)

@@ -14,14 +14,15 @@ def build(
 ) -> None:
     """Builds and tests every model, on DuckDB or Spark (LOOP_ENGINE), and publishes the marts."""
     settings = settings_for(warehouse)
+    from orchestration.build.checking import left_out
     from orchestration.edges.dbt import DbtProject
     from orchestration.edges.publishing import publish
     from orchestration.edges.warehouse import Warehouse
 
     house = Warehouse(settings.warehouse)
     house.migrate()
-    left_out = ("resource_type:unit_test",) if tests else ("resource_type:unit_test", "resource_type:test")
-    results = DbtProject(engine=settings.engine).build(house, exclude=left_out, full_refresh=full_refresh)
+    exclude = left_out("all") if tests else ("resource_type:unit_test", "resource_type:test")
+    results = DbtProject(engine=settings.engine).build(house, exclude=exclude, full_refresh=full_refresh)
     publication = publish(house)
     out.print(
         f"{len(results)} nodes built and tested on {settings.engine} in {sum(node.seconds for node in results):.1f} s, "

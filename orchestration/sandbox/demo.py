@@ -108,7 +108,16 @@ def run_demo(
             else f"cycle {number + 1} of {cycles}: measure, build, learn, generate, deploy"
         )
         stages = ("measure", "build", "learn") if last else ()
-        run_cycle(folder, programs, "weekly", seed, day.isoformat(), fixed_time=now.isoformat(), only=stages)
+        run_cycle(
+            folder,
+            programs,
+            "weekly",
+            seed,
+            day.isoformat(),
+            fixed_time=now.isoformat(),
+            only=stages,
+            checks="all" if last else "evidence",
+        )
         if not last:
             _later_batches(world, program, programs, folder, seed, day, progress)
         if finished >= len(done):
@@ -141,7 +150,16 @@ def _later_batches(
         progress(f"the week passes: batch {number} of {len(due)} that wait for what the earlier ones show")
         world.advance(moment)
         stages = ("measure", "build", "deploy")
-        run_cycle(folder, programs, "weekly", seed, day.isoformat(), fixed_time=moment.isoformat(), only=stages)
+        run_cycle(
+            folder,
+            programs,
+            "weekly",
+            seed,
+            day.isoformat(),
+            fixed_time=moment.isoformat(),
+            only=stages,
+            checks="evidence",
+        )
 
 
 def _sandbox_program(programs: Path) -> Program:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import Refusal
+from orchestration.settings import ROOT
 from tests.bench.growth_events import FIRST_DAY, generate
 
 Figures = dict[str, Any]
@@ -119,7 +120,12 @@ def _new_day_after(folder: Path, events: int, days: int, say: Say) -> Figures:
 
 def _step(step: str, folder: Path, path: Path | None = None, at: str = "") -> Figures:
     command = [sys.executable, "-m", "tests.bench.growth_build", step, str(folder), str(path or ""), at]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    except KeyboardInterrupt:
+        raise Refusal(
+            f"bench {step}", "interrupted by you", "Run it again: it starts over, and its folder is removed."
+        ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise Refusal(f"bench {step}", last[:500], "Mend what it names, or try with fewer events.")

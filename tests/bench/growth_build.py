@@ -48,7 +48,7 @@ def build(warehouse: Warehouse, select: tuple[str, ...], exclude: tuple[str, ...
 def full(folder: Path, path: Path, at: str) -> Figures:
     warehouse = Warehouse(folder)
     warehouse.migrate()
-    DBT.build(warehouse, select=("policy",), command="seed")
+    DBT.build(warehouse, command="seed")
     with warehouse.connect() as connection:
         spec = json.dumps({"activation": STEPS})
         connection.execute("insert into ledger.programs values ('bench', 'v1', ?, timestamp '2026-01-01')", [spec])
