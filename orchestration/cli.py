@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, serving, turning
-from orchestration.commands import building, evidence, turning
+from orchestration.commands import bench, building, evidence, intake, sending, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -29,6 +28,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evidence.replay,
     evidence.aa,
     evidence.plan,
+    sending.send,
     serving.serve,
     bench.bench,
     turning.doctor,
@@ -38,6 +38,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(intake.quarantine, name="quarantine")
+app.add_typer(sending.outbox, name="outbox")
 
 
 def main() -> None:
