@@ -87,9 +87,14 @@ def despatch(
     pseudonym_key: bytes | None,
     is_live: bool,
     most: int | None = None,
+    manner: Manner | None = None,
     report: Callable[[Tally], None] = lambda tally: None,
 ) -> Despatch:
     """Queues what the ledger has for a channel and sends what is due, or rehearses that on a copy which is thrown away.
+
+    Args:
+        most: Messages of this run.
+        manner: How to send; None is what the policy seed and the environment say.
 
     Raises:
         Refusal: if something that is needed is not configured, or the channel refuses everything.
@@ -110,7 +115,7 @@ def despatch(
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
-                used, acting, gate, letters, _manner(channel, most), clock, seen=_seen(warehouse), report=report
+                used, acting, gate, letters, manner or _manner(channel, most), clock, seen=_seen(warehouse), report=report
             )
         finally:
             if is_live:

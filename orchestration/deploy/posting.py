@@ -121,7 +121,7 @@ def copy_events(connection: duckdb.DuckDBPyConnection, outbox: Outbox, now: dt.d
             connection.execute(
                 """
                 insert into ledger.send_events
-                select $outbox_id, unnest($sequence), unnest($send_id), unnest($state), unnest($at), unnest($sender),
+                select $outbox_id, unnest($sequence), unnest($send_id), unnest($state), unnest($occurred_at), unnest($sender),
                     unnest($reference), unnest($detail), $now
                 """,
                 {
@@ -130,7 +130,7 @@ def copy_events(connection: duckdb.DuckDBPyConnection, outbox: Outbox, now: dt.d
                     **{
                         name: list(column)
                         for name, column in zip(
-                            ("sequence", "send_id", "state", "at", "sender", "reference", "detail"),
+                            ("sequence", "send_id", "state", "occurred_at", "sender", "reference", "detail"),
                             columns,
                             strict=True,
                         )

@@ -6,7 +6,7 @@ create table ledger.send_events (
     sequence bigint not null,
     send_id varchar not null,         -- of ledger.sends, or the digest of experiment and creative for a post
     state varchar not null,           -- queued, attempted, deferred, accepted, refused, withheld, unknown, resolved
-    at timestamp not null,
+    occurred_at timestamp not null,
     sender varchar,                   -- null: no sender was asked
     reference varchar,                -- the channel's own id of the message
     detail varchar,                   -- why; of a resolution: sent, not_sent, again

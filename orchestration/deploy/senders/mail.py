@@ -64,18 +64,23 @@ def mime_of(letter: Letter, origin: Origin) -> bytes:
     """The whole mail.
 
     Raises:
-        ValueError: if a header would contain a line end.
+        ValueError: if a header would contain a line end or could not stand in a line.
     """
     mail = EmailMessage(policy=_WIRE)
     mail["From"] = origin.header
     mail["To"] = letter.address
     mail["Subject"] = letter.subject
     mail["Date"] = email.utils.format_datetime(letter.scheduled_at)
-    mail["Message-ID"] = message_id(letter, origin)
-    for name, value in letter.headers.items():
-        mail[name] = value
-    mail["X-Loop-Send-Id"] = letter.send_id
     mail.set_content(letter.text)
     if letter.html is not None:
         mail.add_alternative(letter.html, subtype="html")
-    return mail.as_bytes()
+    machines = {"Message-ID": message_id(letter, origin), "X-Loop-Send-Id": letter.send_id, **letter.headers}
+    return b"".join(_line(name, value) for name, value in machines.items()) + mail.as_bytes()
+
+
+def _line(name: str, value: str) -> bytes:
+    """A header that machines read, in one line: folding would turn a long link into an encoded word, which no mailbox provider undoes."""
+    line = f"{name}: {value}"
+    if not line.isascii() or not line.isprintable() or len(line) > 998:
+        raise ValueError(f"the header {name} cannot stand in a line")
+    return line.encode("ascii") + b"\r\n"
