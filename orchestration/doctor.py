@@ -4,6 +4,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestration.deploy.despatch import PUBLIC_URL
+from orchestration.deploy.outbox import NAME, Outbox
+from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of
+from orchestration.edges.addresses import VARIABLE as ADDRESSES
+from orchestration.edges.clock import SystemClock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
 from orchestration.learn.taxonomy import Taxonomy
@@ -21,13 +26,14 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Examines programs, warehouse, published copy, dbt manifest and model key, in this order."""
+    """Examines programs, warehouse, published copy, dbt manifest, model key and channels, in this order."""
     return [
         _examined("programs", lambda: _programs(settings)),
         _examined("warehouse", lambda: _warehouse(settings)),
         _examined("published marts", lambda: _published(settings)),
         _examined("dbt manifest", _manifest),
         _examined("model", lambda: _model(settings)),
+        *(_examined(f"channel {channel}", lambda channel=channel: _channel(settings, channel)) for channel in CHANNELS),
     ]
 
 
@@ -108,6 +114,26 @@ def _manifest() -> tuple[str, bool]:
     from orchestration.edges.dbt import MANIFEST
 
     return ("parsed", True) if MANIFEST.exists() else ("missing -> Dagster cannot load. Run `loop manifest`.", False)
+
+
+def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
+    sender = sender_of(channel, SystemClock())
+    if sender is None:
+        return "no sender; messages are handed over as files", True
+    sender.close()
+    lacks = (
+        [] if not goes_to_people(channel) else [name for name in (ADDRESSES, PUBLIC_URL) if not os.environ.get(name)]
+    )
+    if lacks:
+        return f"{sender.name}, but {' and '.join(lacks)} not set; `loop send` needs it", False
+    path = settings.warehouse / NAME
+    doubts = 0
+    if path.exists():
+        box = Outbox(path)
+        doubts = sum(doubt.message.channel == channel for doubt in box.in_doubt())
+        box.close()
+    found = f"{sender.name} is configured; `loop send` is a dry run unless --live"
+    return (f"{found}; {doubts} messages in doubt -> `loop outbox list`", False) if doubts else (found, True)
 
 
 def _model(settings: Settings) -> tuple[str, bool]:

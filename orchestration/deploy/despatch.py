@@ -115,7 +115,14 @@ def despatch(
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
-                used, acting, gate, letters, manner or _manner(channel, most), clock, seen=_seen(warehouse), report=report
+                used,
+                acting,
+                gate,
+                letters,
+                manner or _manner(channel, most),
+                clock,
+                seen=_seen(warehouse),
+                report=report,
             )
         finally:
             if is_live:

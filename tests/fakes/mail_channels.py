@@ -128,7 +128,9 @@ class Http(BaseHTTPRequestHandler):
         self.taken.pause()
         fault = self.taken.next_fault()
         if fault.isdigit():
-            self._answer(int(fault), {"errors": [{"message": "played"}]}, **({"Retry-After": "7"} if fault == "429" else {}))
+            self._answer(
+                int(fault), {"errors": [{"message": "played"}]}, **({"Retry-After": "7"} if fault == "429" else {})
+            )
             return
         status, body, headers = self._take(json.loads(raw))
         self.taken.pause()

@@ -49,6 +49,11 @@ def sender_name(channel: str) -> str:
     return name
 
 
+def channels_with_senders() -> list[str]:
+    """Channels whose messages `loop send` sends; those of the others are handed over as files."""
+    return [channel for channel in CHANNELS if sender_name(channel) != FILES]
+
+
 def goes_to_people(channel: str) -> bool:
     """Whether each message of a channel goes to one person, or a creative goes out once for everybody."""
     return channel not in _PUBLIC and sender_name(channel) != "klaviyo"
