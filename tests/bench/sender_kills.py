@@ -72,8 +72,8 @@ class NoonClock:
 def run(folder: Path, channel: str, *, kills: int, recipients: int, seed: int) -> Count:
     """One channel, in a folder of its own."""
     began = time.time()
-    _forked(lambda: _prepare(folder, recipients))
-    suppressed, held = _groups(recipients)
+    _forked(lambda: prepare(folder, recipients))
+    suppressed, held = groups(recipients)
     rng = random.Random(seed)
     os.environ |= {"LOOP_PUBLIC_URL": "https://u.example.test", "LOOP_ADDRESSES": str(folder / "addresses.csv")}
     with mail_channels(folder / "channels", delay_seconds=0.004) as channels:
@@ -133,14 +133,14 @@ def send_id(at: int) -> str:
     return f"{at:064x}"
 
 
-def _groups(recipients: int) -> tuple[set[int], set[int]]:
+def groups(recipients: int) -> tuple[set[int], set[int]]:
     """Those who unsubscribed, and those in the holdout: by the hash, by the ledger, or both."""
     share = PROGRAM.experiments.holdout_share
     held = {at for at in range(recipients) if is_held_out(PROGRAM.program, f"u{at}", share) or at % 50 == 7}
     return {at for at in range(recipients) if at % 20 == 3}, held
 
 
-def _prepare(folder: Path, recipients: int) -> None:
+def prepare(folder: Path, recipients: int) -> None:
     warehouse = Warehouse(folder)
     warehouse.migrate()
     lines = "".join(f"u{at},u{at}@example.test\n" for at in range(recipients))
