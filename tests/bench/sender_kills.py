@@ -1,4 +1,6 @@
-"""Kills the sender at random points and counts what became of everybody: `python tests/bench/sender_kills.py --kills 200 --recipients 10000`.
+"""Kills the sender at random points and counts what became of everybody.
+
+`python tests/bench/sender_kills.py --kills 200 --recipients 10000`
 
 The whole run is killed, from the reading of the ledger to the copy of the events: a forked process, SIGKILL, and another one. Among the
 people are those who unsubscribed and those in the holdout, with messages in the ledger that should never have been there. Prints a line
@@ -36,7 +38,7 @@ from tests.fakes.mail_channels import Channels, mail_channels
 
 PROGRAM = read_program(FOLDER / "subject_lines.yaml")
 ORIGIN = Origin("Harbour Goods", "news@example.test")
-NOON = dt.datetime(2026, 11, 16, 12)
+NOON = dt.datetime.fromisoformat("2026-11-16T12:00:00")
 SETTLE_SECONDS = 1.0
 CHANNELS = ("smtp", "sendgrid", "postmark", "webhook")
 
@@ -160,7 +162,8 @@ def prepare(folder: Path, recipients: int) -> None:
                     'The weekly newsletter' as text, [] as tags_asked, 'offline' as generator, [] as learnings_used,
                     false as is_fallback, timestamp '{NOON}' as recorded_at;
             insert into ledger.sends
-                select lpad(lower(hex(number)), 64, '0'), 'subject_lines-202647-1', 'u' || number, 'c1', 'email', false, timestamp '{NOON}', timestamp '{NOON}'
+                select lpad(lower(hex(number)), 64, '0'), 'subject_lines-202647-1', 'u' || number, 'c1', 'email', false,
+                    timestamp '{NOON}', timestamp '{NOON}'
                 from range({recipients}) as people (number);
             insert into ledger.assignments by name
                 select 'subject_lines-202647-1' as experiment_id, 'u' || number as user_id, 'new' as segment,

@@ -34,7 +34,7 @@ def test_a_night(now: str, zone: str | None, until: str | None) -> None:
 
 
 @given(
-    now=st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2028, 1, 1)),
+    now=st.datetimes(dt.datetime.fromisoformat("2024-01-01"), dt.datetime.fromisoformat("2028-01-01")),
     zone=st.sampled_from(ZONES),
     starts=st.integers(0, 23),
     ends=st.integers(0, 23),

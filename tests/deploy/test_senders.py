@@ -9,14 +9,17 @@ import hmac
 import json
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.deploy.messages import Finding, Letter
-from orchestration.deploy.senders.bluesky import record_key, record_of
-from orchestration.deploy.senders.mail import Origin, mime_of
+from orchestration.deploy.senders.bluesky import BlueskySender, record_key, record_of
+from orchestration.deploy.senders.configured import sender_of
+from orchestration.deploy.senders.klaviyo import KlaviyoSender
+from orchestration.deploy.senders.mail import Origin, is_address, mime_of
+from orchestration.deploy.senders.mastodon import MastodonSender
+from orchestration.deploy.senders.meta import AdAccount, MetaSender
 from orchestration.deploy.senders.postmark import PostmarkSender
 from orchestration.deploy.senders.sendgrid import SendGridSender
 from orchestration.deploy.senders.ses import Credentials, SesSender, signature_v4
@@ -26,13 +29,13 @@ from orchestration.edges.clock import FixedClock
 from orchestration.errors import Refusal
 from tests.fakes.mail_channels import Channels, mail_channels
 
-AT = dt.datetime(2026, 11, 16, 12)
+AT = dt.datetime.fromisoformat("2026-11-16T12:00:00")
 CLOCK = FixedClock(AT)
 ORIGIN = Origin("Harbour Göods", "news@example.test")
 LINK = f"<https://u.example.test/unsubscribe/{'t' * 180}.s>"
 
 
-def letter(number: int = 1, address: str = "ana@example.test", subject: str = "Tea for two, 20 % off – ☕") -> Letter:
+def letter(number: int = 1, address: str = "ana@example.test", subject: str = "Tea for two, 20 % off: ☕") -> Letter:
     headers = {"List-Unsubscribe": LINK, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     metadata = {"program": "subject_lines", "experiment_id": "e1", "creative_id": "c1", "segment": "new"}
     body = "Hello\n.a line that starts with a dot\nü\n"
@@ -158,7 +161,7 @@ def test_the_signature_is_that_of_the_published_suite() -> None:
         credentials,
         "us-east-1",
         "service",
-        dt.datetime(2015, 8, 30, 12, 36),
+        dt.datetime.fromisoformat("2015-08-30T12:36:00"),
     )
     assert made["Authorization"].endswith("Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31")
 
@@ -175,9 +178,49 @@ def test_a_bluesky_post_has_one_key_for_ever_and_counts_bytes() -> None:
     assert post.subject.encode()[index["byteStart"] : index["byteEnd"]].decode() == "https://shop.example.test/é?a=1"
 
 
-def test_nothing_is_sent_to_what_is_no_address(tmp_path: Path) -> None:
-    from orchestration.deploy.senders.mail import is_address
+def test_posts_go_out_once_however_often_they_are_tried(channels: Channels) -> None:
+    mastodon = MastodonSender(channels.http, "token", CLOCK)
+    first, second = mastodon.send([letter(80)])[0], mastodon.send([letter(80)])[0]
+    assert (first.kind, first.reference) == ("accepted", second.reference)
+    bluesky = BlueskySender("acme.example.test", "app-password", CLOCK, base_url=channels.http)
+    first, second = bluesky.send([letter(81)])[0], bluesky.send([letter(81)])[0]
+    assert (first.kind, first.reference) == ("accepted", second.reference)
+    assert first.reference == f"at://did:plc:acme/app.bsky.feed.post/{record_key(letter(81))}"
+    assert bluesky.send([letter(82, subject="x" * 301)])[0].kind == "refused"
 
+
+def test_meta_gets_a_paused_ad_and_klaviyo_a_draft_and_both_can_be_asked(channels: Channels) -> None:
+    meta = MetaSender("token", AdAccount("1", "2", "3", "https://shop.example.test"), CLOCK, base_url=channels.http)
+    klaviyo = KlaviyoSender("key", {"new": "L1"}, ORIGIN, CLOCK, base_url=channels.http)
+    for sender, number in ((meta, 90), (klaviyo, 91)):
+        assert sender.ask(f"{number:064x}").found == "absent"
+        (outcome,) = sender.send([letter(number)])
+        assert outcome.kind == "accepted"
+        assert sender.ask(f"{number:064x}") == Finding("sent", outcome.reference)
+    assert json.loads(last_call(channels)["body"])["data"]["attributes"]["audiences"] == {"included": ["L1"]}
+    channels.script("taken-close")
+    assert meta.send([letter(92)])[0].kind == "deferred", "a creative without its ad is shown to nobody"
+
+
+def test_a_channel_names_its_sender_and_what_that_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sender_of("email", CLOCK) is None
+    monkeypatch.setenv("LOOP_SENDER_EMAIL", "mastodon")
+    with pytest.raises(Refusal, match="sends no email"):
+        sender_of("email", CLOCK)
+    monkeypatch.setenv("LOOP_SENDER_EMAIL", "smtp")
+    with pytest.raises(Refusal, match="LOOP_SMTP_URL -> is not set"):
+        sender_of("email", CLOCK)
+    monkeypatch.setenv("LOOP_SMTP_URL", "smtps://me:p%40ss@mail.example.test")
+    monkeypatch.setenv("LOOP_MAIL_FROM", "Harbour Goods <news@example.test>")
+    sender = sender_of("email", CLOCK)
+    assert sender is not None
+    assert (sender.name, sender.most_per_call) == ("smtp", 1)
+    assert relay_of("smtps://me:p%40ss@mail.example.test", "X") == Relay(
+        "mail.example.test", 465, "implicit", "me", "p@ss"
+    )
+
+
+def test_nothing_is_sent_to_what_is_no_address() -> None:
     assert [
         text for text in ("a@b.c", "a@b.c\nBcc: d@e.f", "a b@c.d", "ab", "@b", "a@b, c@d", "<a@b>") if is_address(text)
     ] == ["a@b.c"]

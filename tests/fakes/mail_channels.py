@@ -1,4 +1,4 @@
-"""Channels that take mail, on loopback, in a process of their own: SMTP with TLS, and the HTTP of SendGrid, Postmark, SES and a webhook.
+"""Channels that take mail, on loopback, in a process of their own: SMTP with TLS, and the HTTP of all the others.
 
 Every message that is taken is a line of ``taken.log`` before the answer leaves, so that a sender which dies in between has sent it.
 Run as ``python -m tests.fakes.mail_channels FOLDER``; it prints the two ports and ends with its standard input.
@@ -114,7 +114,7 @@ class Taken:
 
 
 class Http(BaseHTTPRequestHandler):
-    """SendGrid, Postmark, SES and a webhook, by path."""
+    """SendGrid, Postmark, SES, Mastodon, Bluesky, Meta, Klaviyo and a webhook, by path."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -150,6 +150,9 @@ class Http(BaseHTTPRequestHandler):
             wanted = re.findall(r'="([0-9a-f]+)"', unquote(asked["query"][0]))[0]
             found = [{"msg_id": self.taken.known[wanted]}] if wanted in self.taken.known else []
             self._answer(200, {"messages": found})
+        elif parts.path != "/messages/outbound":
+            wanted = re.findall(r"[0-9a-f]{64}", unquote(parts.query))[0]
+            self._answer(200, {"data": [{"id": self.taken.known[wanted]}] if wanted in self.taken.known else []})
         else:
             wanted = asked["metadata_send_id"][0]
             found = [{"MessageID": self.taken.known[wanted]}] if wanted in self.taken.known else []
@@ -165,7 +168,26 @@ class Http(BaseHTTPRequestHandler):
             tags = {tag["Name"]: tag["Value"] for tag in body["EmailTags"]}
             assert base64.b64decode(body["Content"]["Raw"]["Data"])
             return 200, {"MessageId": self.taken.take(tags["send_id"])}, {}
-        return 200, {"id": self.taken.take(self.headers["Idempotency-Key"], once=True)}, {}
+        if self.path in {"/api/v1/statuses", "/hook"}:
+            reference = self.taken.take(self.headers["Idempotency-Key"], once=True)
+            return 200, {"id": reference, "uri": f"https://social.example.test/{reference}"}, {}
+        return self._publish(body)
+
+    def _publish(self, body: Any) -> tuple[int, Any, dict[str, str]]:
+        """Channels of creatives: Bluesky, Meta, Klaviyo."""
+        match self.path.rpartition("/")[2]:
+            case "com.atproto.server.createSession":
+                return 200, {"did": "did:plc:acme", "accessJwt": "jwt"}, {}
+            case "com.atproto.repo.putRecord":
+                self.taken.take(body["rkey"], once=True)
+                return 200, {"uri": f"at://{body['repo']}/{body['collection']}/{body['rkey']}"}, {}
+            case "adcreatives":
+                return 200, {"id": "creative-1"}, {}
+            case "ads" if body["status"] == "PAUSED" and body["creative"] == {"creative_id": "creative-1"}:
+                return 200, {"id": self.taken.take(body["name"].split()[-1])}, {}
+            case "campaigns" if self.headers["revision"]:
+                return 201, {"data": {"id": self.taken.take(body["data"]["attributes"]["name"].split()[-1])}}, {}
+        return 400, {"error": {"message": "not understood"}}, {}
 
     def _postmark(self, message: dict[str, Any]) -> dict[str, Any]:
         if "inactive" in message["To"]:

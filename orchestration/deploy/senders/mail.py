@@ -79,7 +79,7 @@ def mime_of(letter: Letter, origin: Origin) -> bytes:
 
 
 def _line(name: str, value: str) -> bytes:
-    """A header that machines read, in one line: folding would turn a long link into an encoded word, which no mailbox provider undoes."""
+    """A header that machines read, in one line: folding turns a long link into an encoded word, which nobody undoes."""
     line = f"{name}: {value}"
     if not line.isascii() or not line.isprintable() or len(line) > 998:
         raise ValueError(f"the header {name} cannot stand in a line")
