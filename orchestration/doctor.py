@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from orchestration.deploy.despatch import PUBLIC_URL
 from orchestration.deploy.outbox import NAME, Outbox
-from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of
+from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
 from orchestration.edges.addresses import VARIABLE as ADDRESSES
 from orchestration.edges.clock import SystemClock
 from orchestration.edges.warehouse import Warehouse
@@ -33,7 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examined("published marts", lambda: _published(settings)),
         _examined("dbt manifest", _manifest),
         _examined("model", lambda: _model(settings)),
-        *(_examined(f"channel {channel}", lambda channel=channel: _channel(settings, channel)) for channel in CHANNELS),
+        *_channels(settings),
     ]
 
 
@@ -114,6 +115,14 @@ def _manifest() -> tuple[str, bool]:
     from orchestration.edges.dbt import MANIFEST
 
     return ("parsed", True) if MANIFEST.exists() else ("missing -> Dagster cannot load. Run `loop manifest`.", False)
+
+
+def _channels(settings: Settings) -> list[Finding]:
+    """A finding for each channel with a sender; one that says so where there is none."""
+    named = [channel for channel in CHANNELS if os.environ.get(variable_of(channel))]
+    if not named:
+        return [Finding("channels", "no sender; messages are handed over as files", True)]
+    return [_examined(f"channel {channel}", partial(_channel, settings, channel)) for channel in named]
 
 
 def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
