@@ -14,10 +14,10 @@ from orchestration.commands import (
     launching,
     policies,
     pulling,
+    sending,
     serving,
     turning,
 )
-from orchestration.commands import bench, building, evidence, intake, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -46,6 +46,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evidence.replay,
     evidence.aa,
     evidence.plan,
+    sending.send,
     serving.serve,
     bench.bench,
     pulling.sandbox_server,
@@ -57,6 +58,7 @@ for command in COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(policies.policy, name="policy")
 app.add_typer(intake.quarantine, name="quarantine")
+app.add_typer(sending.outbox, name="outbox")
 
 
 def main() -> None:

@@ -3,8 +3,14 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from orchestration.deploy.despatch import PUBLIC_URL
+from orchestration.deploy.outbox import NAME, Outbox
+from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
 from orchestration.deploy.switches import EVERYTHING, state_in
+from orchestration.edges.addresses import VARIABLE as ADDRESSES
+from orchestration.edges.clock import SystemClock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
 from orchestration.learn.taxonomy import Taxonomy
@@ -23,7 +29,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Examines programs, warehouse, published copy, dbt manifest, model key, rules and switches, in this order."""
+    """Examines programs, warehouse, published copy, dbt manifest, model key, rules, switches and channels, in this order."""
     return [
         _examined("programs", lambda: _programs(settings)),
         _examined("warehouse", lambda: _warehouse(settings)),
@@ -32,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examined("model", lambda: _model(settings)),
         _examined("rules", lambda: _rules(settings)),
         _examined("switches", lambda: _switches(settings)),
+        *_channels(settings),
     ]
 
 
@@ -113,6 +120,34 @@ def _manifest() -> tuple[str, bool]:
     from orchestration.edges.dbt import MANIFEST
 
     return ("parsed", True) if MANIFEST.exists() else ("missing -> Dagster cannot load. Run `loop manifest`.", False)
+
+
+def _channels(settings: Settings) -> list[Finding]:
+    """A finding for each channel with a sender; one that says so where there is none."""
+    named = [channel for channel in CHANNELS if os.environ.get(variable_of(channel))]
+    if not named:
+        return [Finding("channels", "no sender; messages are handed over as files", True)]
+    return [_examined(f"channel {channel}", partial(_channel, settings, channel)) for channel in named]
+
+
+def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
+    sender = sender_of(channel, SystemClock())
+    if sender is None:
+        return "no sender; messages are handed over as files", True
+    sender.close()
+    lacks = (
+        [] if not goes_to_people(channel) else [name for name in (ADDRESSES, PUBLIC_URL) if not os.environ.get(name)]
+    )
+    if lacks:
+        return f"{sender.name}, but {' and '.join(lacks)} not set; `loop send` needs it", False
+    path = settings.warehouse / NAME
+    doubts = 0
+    if path.exists():
+        box = Outbox(path)
+        doubts = sum(doubt.message.channel == channel for doubt in box.in_doubt())
+        box.close()
+    found = f"{sender.name} is configured; `loop send` is a dry run unless --live"
+    return (f"{found}; {doubts} messages in doubt -> `loop outbox list`", False) if doubts else (found, True)
 
 
 def _model(settings: Settings) -> tuple[str, bool]:

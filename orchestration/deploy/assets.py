@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.channels import HandoverFiles
 from orchestration.deploy.launching import launch_program
+from orchestration.deploy.senders.configured import channels_with_senders
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 
 
@@ -29,7 +30,7 @@ def experiments(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per experiment of this cycle: approved creatives, randomised people, messages handed over (or a dry run)."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
-    channel = HandoverFiles(house.folder / "outbox")
+    channel = HandoverFiles(house.folder / "outbox", channels_with_senders())
     rules, first_day = programs.rules(), programs.first_day(cycle)
     done = [
         launch_program(

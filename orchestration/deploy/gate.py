@@ -1,0 +1,118 @@
+"""Who may get a message now: asked for every message, immediately before it leaves, of everything that could have changed since."""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestration.deploy.assignment import is_held_out
+from orchestration.deploy.queued import Message
+from orchestration.deploy.quiet import QuietHours
+from orchestration.deploy.standing import NOBODY, Standing
+from orchestration.deploy.switches import State
+
+EVERYBODY = "*"  # the holdout of all programs
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Thresholds of sending, from the policy seed.
+
+    Attributes:
+        cap_messages, cap_days: Most messages of all programs together that a person gets in so many days.
+        expiry_hours: A message this long after its time is not sent any more: it would answer another question.
+    """
+
+    cap_messages: int
+    cap_days: int
+    expiry_hours: int
+    quiet: QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done with a message: sent, withheld for good, left until ``wait_until``, or left until a stop is lifted."""
+
+    message: Message
+    withheld: str | None = None
+    wait_until: dt.datetime | None = None
+    is_stopped: bool = False
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it is to be sent now."""
+        return self.withheld is None and self.wait_until is None and not self.is_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The checks of sending.
+
+    Attributes:
+        standing_of: How people stand in the warehouse.
+        unsubscribed: Everybody who unsubscribed since the warehouse last heard.
+        sent_since: Messages of every person since a time; see :meth:`Outbox.sent_since`.
+        holdouts: Program (or ``*``) -> share of people who get nothing.
+        state_of: The kill switch of a program.
+    """
+
+    limits: Limits
+    standing_of: Callable[[Collection[str]], Mapping[str, Standing]]
+    unsubscribed: Callable[[], Collection[str]]
+    sent_since: Callable[[Collection[str], dt.datetime], Mapping[str, int]]
+    holdouts: Mapping[str, float]
+    state_of: Callable[[str], State]
+
+    def judge(self, messages: Sequence[Message], now: dt.datetime) -> list[Verdict]:
+        """A verdict for each message; two messages to one person count against the cap one after the other."""
+        people = {message.user_id for message in messages if message.user_id is not None}
+        standing = self.standing_of(people) if people else {}
+        since = now - dt.timedelta(days=self.limits.cap_days)
+        got = dict(self.sent_since(people, since)) if people else {}
+        gone = self.unsubscribed()
+        verdicts = []
+        for message in messages:
+            verdict = self._judge(message, standing, gone, got, now)
+            if verdict.may_go and message.user_id is not None:
+                got[message.user_id] = got.get(message.user_id, 0) + 1
+            verdicts.append(verdict)
+        return verdicts
+
+    def still(self, messages: Sequence[Message]) -> list[Message]:
+        """Of messages judged a moment ago, those that no switch and no unsubscription has stopped since."""
+        gone = self.unsubscribed()
+        return [message for message in messages if message.user_id not in gone and self._is_on(message)]
+
+    def _is_on(self, message: Message) -> bool:
+        state = self.state_of(message.program)
+        return state == "running" or (state == "baseline" and message.role == "baseline")
+
+    def _judge(
+        self,
+        message: Message,
+        standing: Mapping[str, Standing],
+        gone: Collection[str],
+        got: Mapping[str, int],
+        now: dt.datetime,
+    ) -> Verdict:
+        state = self.state_of(message.program)
+        if now >= message.scheduled_at + dt.timedelta(hours=self.limits.expiry_hours):
+            return Verdict(message, "too late: its time has passed")
+        if state == "stopped":  # a stop may be lifted: the message waits, and expires if it is not
+            return Verdict(message, is_stopped=True)
+        if state == "baseline" and message.role != "baseline":
+            return Verdict(message, "the program was rolled back to its baseline")
+        if message.user_id is None:
+            return Verdict(message)
+        person = standing.get(message.user_id, NOBODY)
+        if not person.is_subscribed or message.user_id in gone:
+            return Verdict(message, "no consent: unsubscribed, suppressed or not in the audience")
+        return self._of_person(message, message.user_id, person, got.get(message.user_id, 0), now)
+
+    def _of_person(self, message: Message, user_id: str, person: Standing, got: int, now: dt.datetime) -> Verdict:
+        """Of somebody who wants mail; the hash is asked as well as the ledger, because a holdout is broken by one mistake of either."""
+        held = any(is_held_out(name, user_id, self.holdouts.get(name, 0.0)) for name in (message.program, EVERYBODY))
+        if held or message.creative_id == "holdout" or message.experiment_id in person.experiments_held_out:
+            return Verdict(message, "in the holdout")
+        if got >= self.limits.cap_messages:
+            return Verdict(message, "frequency cap of all programs together")
+        return Verdict(message, wait_until=self.limits.quiet.until(now, person.timezone))

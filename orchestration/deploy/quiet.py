@@ -1,0 +1,46 @@
+"""Quiet hours in the person's own time zone."""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Hours of the local day in which nobody is written to: from ``starts`` up to ``ends``, over midnight where it starts later.
+
+    Attributes:
+        starts, ends: Whole hours, 0 to 23; equal ones mean that there are none.
+        zone: For people whose time zone is not known.
+    """
+
+    starts: int
+    ends: int
+    zone: str = "UTC"
+
+    def until(self, now: dt.datetime, zone: str | None) -> dt.datetime | None:
+        """When the quiet hours end that a person is in, UTC; None if they are in none.
+
+        Args:
+            now: UTC without offset.
+            zone: IANA name; None or a name nobody knows means the zone of those who have none.
+        """
+        place = self._place(zone)
+        local = now.replace(tzinfo=dt.UTC).astimezone(place)
+        if not self._holds(local.hour):
+            return None
+        day = local.date() if local.hour < self.ends else local.date() + dt.timedelta(days=1)
+        # Where clocks change at that very hour, a time that does not exist maps to the one after the gap.
+        ends = dt.datetime.combine(day, dt.time(self.ends), place).astimezone(dt.UTC).replace(tzinfo=None)
+        return max(ends, now)
+
+    def _holds(self, hour: int) -> bool:
+        if self.starts <= self.ends:
+            return self.starts <= hour < self.ends
+        return hour >= self.starts or hour < self.ends
+
+    def _place(self, zone: str | None) -> ZoneInfo:
+        try:
+            return ZoneInfo(zone or self.zone)
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo(self.zone)
