@@ -67,7 +67,7 @@ def send(
     finally:
         if sender is not None:
             sender.close()
-    told = asdict(done.tally)
+    told = {name: value for name, value in asdict(done.tally).items() if name != "in_a_row"}
     console.print(
         f"{'sent' if live else 'dry run, nothing was sent'}: {told['accepted']:,} {'accepted' if live else 'would go'}, "
         f"{told['refused']:,} refused, {told['deferred']:,} put off, {told['withheld']:,} withheld, {told['unknown']:,} in doubt"
