@@ -89,6 +89,8 @@ def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
         found, is_well = look()
     except LoopError as error:
         found, is_well = str(error), False
+    except OSError as error:
+        found, is_well = f"{error.filename} -> {error.strerror}. Check the path and its permissions.", False
     return Finding(subject, found, is_well)
 
 

@@ -311,7 +311,7 @@ def test_an_arm_that_harms_gets_nothing_more(live: Warehouse) -> None:
 
 
 def test_each_batch_is_handed_over_in_a_file_of_its_own(live: Warehouse) -> None:
-    files = sorted(file.name for file in (live.folder / "outbox").iterdir())
+    files = sorted(file.name for file in (live.folder / "outbox").glob("*.parquet"))
     assert files == ["news-202606-1-2.parquet", "news-202606-1-3.parquet", "news-202606-1.parquet"]
     messages = sum(len(pd.read_parquet(live.folder / "outbox" / file)) for file in files)
     assert live.rows("select count(*) as messages from ledger.sends") == [{"messages": messages}]
