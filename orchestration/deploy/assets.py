@@ -13,7 +13,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     group_name="deploy",
     deps=[
         dg.AssetKey(["generate", "creatives"]),
-        dg.AssetKey(["marts", "audience"]),
+        dg.AssetKey(["marts", "program_audience"]),
         dg.AssetKey(["marts", "tag_posteriors"]),
         dg.AssetKey(["intermediate", "int_experiments__batch_progress"]),
         dg.AssetKey(["intermediate", "int_experiments__stopped_arms"]),

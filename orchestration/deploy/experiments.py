@@ -228,8 +228,8 @@ def _assign(
                 segment,
                 {UNIT_NUMBER_SQL.format(salt="$holdout_salt")} < $holdout as is_held_out,
                 {UNIT_NUMBER_SQL.format(salt="$salt")} as unit_number
-            from marts.audience
-            where is_subscribed
+            from marts.program_audience
+            where program = $program
                 and floor({UNIT_NUMBER_SQL.format(salt="$batch_salt")} * $batches) + 1 = $batch
                 and user_id not in (select user_id from ledger.assignments where experiment_id = $experiment_id)
         )
@@ -244,6 +244,7 @@ def _assign(
         """,
         {
             "experiment_id": experiment_id,
+            "program": program.program,
             "salt": salt,
             "batch_salt": f"{salt}/batch",
             "batch": batch,

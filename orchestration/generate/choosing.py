@@ -6,6 +6,7 @@ import os
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
+from orchestration.generate.elements import WithElements
 from orchestration.generate.generators import Generator, OfflineGenerator
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.programs.definition import Program
@@ -20,7 +21,15 @@ def generator_for(
     Raises:
         Refusal: if the program asks for a model and no key or model is configured.
     """
-    offline = OfflineGenerator(taxonomy, tuple(program.tags), seed)
+    writer = _writer(program, taxonomy, warehouse, cycle=cycle, seed=seed, now=now)
+    return WithElements(writer, program.elements) if program.elements else writer
+
+
+def _writer(
+    program: Program, taxonomy: Taxonomy, warehouse: Warehouse, *, cycle: int, seed: int, now: dt.datetime
+) -> Generator:
+    """Writes texts with tags that texts show; elements are not its business."""
+    offline = OfflineGenerator(taxonomy, program.text_tags, seed, program.model.grammar)
     if program.model.generator == "offline":
         return offline
     from orchestration.edges.model_api import ModelApi
@@ -41,7 +50,7 @@ def generator_for(
         call_id = hashlib.sha256(f"{program.program}/{cycle}/{now.isoformat()}/{calls}".encode()).hexdigest()
         warehouse.append({"ledger.model_calls": [_row(call, call_id, program.program, cycle, now)]})
 
-    return OpenAIGenerator(ModelApi(key, program.model), program.model, taxonomy, tuple(program.tags), offline, record)
+    return OpenAIGenerator(ModelApi(key, program.model), program.model, taxonomy, program.text_tags, offline, record)
 
 
 def _row(call: ModelCall, call_id: str, program: str, cycle: int, now: dt.datetime) -> dict[str, object]:

@@ -105,7 +105,7 @@ def _record(
     warehouse.append(
         {
             "ledger.creatives": creative_rows(written, briefs, now),
-            "ledger.creative_tags": tag_rows(written, taxonomy),
+            "ledger.creative_tags": tag_rows(written, taxonomy, frozenset(element.tag for element in program.elements)),
             "ledger.plans": plans,
             "ledger.approvals": approvals,
         }

@@ -109,15 +109,30 @@ class Experiments(_Strict):
 
 
 class Model(_Strict):
-    """The model that writes; ``offline`` needs no account."""
+    """The model that writes; ``offline`` needs no account and writes from a grammar."""
 
     generator: Literal["offline", "openai"] = "offline"
+    grammar: str = Field(default="subject_lines", pattern=r"^[a-z][a-z0-9_]*$")
     name: str | None = None
     base_url: str | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     budget_usd_per_cycle: float = Field(default=1.0, ge=0)
     usd_per_million_input_tokens: float = Field(default=0.0, ge=0)
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0)
+
+
+class Element(_Strict):
+    """A property of a creative that its text does not show, such as a format or an incentive.
+
+    Attributes:
+        describe: What a creative that has it does, for whoever makes it; begins with a verb.
+        says: Sentences of which one ends the text of a creative with this element: an incentive is worded by the program, not by a
+            model. None where nothing is said.
+    """
+
+    tag: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    describe: str = Field(min_length=1)
+    says: list[str] = []
 
 
 class Activation(_Strict):
@@ -128,15 +143,27 @@ class Activation(_Strict):
 
 
 class Program(_Strict):
-    """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence."""
+    """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence.
+
+    Attributes:
+        audience: Who may be addressed, of those who agreed: ``subscribed`` is all of them, ``not_activated`` and ``activated`` those
+            who signed up and did not or did take the steps, ``inactive`` those without activity, in segments at_risk and dormant.
+        segments: Parts of the audience, each with creatives of its own; people of other segments are left alone.
+        tags: What generation steers: features that the taxonomy reads in a text, and the ``elements``.
+        elements: Tags that no text shows, so that the design itself states them.
+        groups: Tags of which a creative carries at most one, such as a format; a tag in no group is free.
+    """
 
     program: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
-    channel: Literal["email"] = "email"
+    channel: Literal["email", "paid", "social", "in_app"] = "email"
+    audience: Literal["subscribed", "not_activated", "activated", "inactive"] = "subscribed"
     cadence: Literal["weekly", "daily"] = "weekly"
     segments: list[str] = Field(min_length=1)
     metrics: list[Metric] = Field(min_length=1)
     tags: list[str] = Field(min_length=1, description="Tags generation steers, of the taxonomy.")
+    elements: list[Element] = []
+    groups: dict[str, list[str]] = {}
     baseline: str = Field(min_length=1, description="The text every arm is compared with.")
     experiments: Experiments = Experiments()
     thresholds: Thresholds = Thresholds()
@@ -161,6 +188,21 @@ class Program(_Strict):
     def _steps_are_known(self) -> Self:
         if self.activation is None and any(metric.value == "steps" for metric in self.metrics):
             raise ValueError("a metric of activation steps needs activation")
+        if self.activation is None and self.audience in ("activated", "not_activated"):
+            raise ValueError(f"audience {self.audience} needs activation")
+        if self.audience == "inactive" and not set(self.segments) <= {"at_risk", "dormant"}:
+            raise ValueError("audience inactive has the segments at_risk and dormant")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_told_once(self) -> Self:
+        elements = [element.tag for element in self.elements]
+        grouped = [tag for tags in self.groups.values() for tag in tags]
+        for named, where in ((self.tags, "tags"), (elements, "elements"), (grouped, "groups")):
+            if len(set(named)) != len(named):
+                raise ValueError(f"{where} name a tag twice")
+        if unknown := sorted({*elements, *grouped} - set(self.tags)):
+            raise ValueError(f"{unknown[0]} is an element or in a group, but not in tags")
         return self
 
     @model_validator(mode="after")
@@ -176,6 +218,16 @@ class Program(_Strict):
     def objective(self) -> Metric:
         """The one metric the loop moves."""
         return next(metric for metric in self.metrics if metric.role == "objective")
+
+    @property
+    def text_tags(self) -> tuple[str, ...]:
+        """Tags that a text shows, in their order: those that are no elements."""
+        elements = {element.tag for element in self.elements}
+        return tuple(tag for tag in self.tags if tag not in elements)
+
+    def rivals(self, tag: str) -> frozenset[str]:
+        """Tags that a creative with this one does not carry."""
+        return frozenset(other for tags in self.groups.values() if tag in tags for other in tags) - {tag}
 
     @property
     def version(self) -> str:
