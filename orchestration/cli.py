@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from orchestration.commands import bench, evidence, intake, serving, turning
-from orchestration.commands import building, evidence, turning
+from orchestration.commands import bench, building, evidence, intake, programs, serving, turning
 from orchestration.commands.console import err
 from orchestration.errors import LoopError, Refusal
 
@@ -38,6 +37,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(intake.quarantine, name="quarantine")
+app.add_typer(programs.programs, name="programs")
 
 
 def main() -> None:

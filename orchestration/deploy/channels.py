@@ -18,7 +18,8 @@ class Channel(Protocol):
 class HandoverFiles:
     """Writes the messages of an experiment to a Parquet file for each of its batches, for whoever sends them.
 
-    Columns: send_id, experiment_id, creative_id, user_id, subject, channel, scheduled_at. The file appears whole or not at all, and
+    Columns: send_id, experiment_id, creative_id, user_id, subject, channel, scheduled_at, program, and elements: the tags that the text
+    does not show (a format, an incentive), with spaces between them. The file appears whole or not at all, and
     the same batch always gives the same file, so that handing over twice changes nothing.
     """
 
@@ -54,11 +55,15 @@ class HandoverFiles:
             f"""
             copy (
                 select sends.send_id, sends.experiment_id, sends.creative_id, sends.user_id, creatives.text as subject,
-                    sends.channel, sends.scheduled_at
+                    sends.channel, sends.scheduled_at, creatives.program, coalesce(elements.tags, '') as elements
                 from ledger.sends as sends
                 inner join ledger.assignments as assignments
                     on sends.experiment_id = assignments.experiment_id and sends.user_id = assignments.user_id
                 inner join ledger.creatives as creatives on sends.creative_id = creatives.creative_id
+                left join (
+                    select creative_id, string_agg(tag, ' ' order by tag) as tags
+                    from ledger.creative_tags where source = 'design' group by creative_id
+                ) as elements on sends.creative_id = elements.creative_id
                 where sends.experiment_id = $experiment_id and not sends.is_dry_run and assignments.batch = $batch
                 order by sends.send_id
             ) to '{str(draft).replace("'", "''")}' (format parquet)

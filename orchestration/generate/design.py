@@ -115,7 +115,9 @@ def _thompson(program: Program, known: dict[str, Posterior], rng: np.random.Gene
 
 def _compatible(program: Program, ranks: Mapping[str, float]) -> frozenset[str]:
     """Tags without those whose rival has a smaller rank."""
-    return frozenset(tag for tag in ranks if all(ranks[tag] < ranks[rival] for rival in program.rivals(tag) & set(ranks)))
+    return frozenset(
+        tag for tag in ranks if all(ranks[tag] < ranks[rival] for rival in program.rivals(tag) & set(ranks))
+    )
 
 
 def _of_segment(posteriors: Sequence[Posterior], segment: str) -> dict[str, Posterior]:

@@ -44,9 +44,7 @@ class OfflineGenerator:
 
     name = "offline"
 
-    def __init__(
-        self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int, grammar: str = SUBJECT_LINES
-    ) -> None:
+    def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int, grammar: str = SUBJECT_LINES) -> None:
         self._steerable = frozenset(steerable)
         self._grammar = grammar_of(taxonomy, self._steerable, grammar)
         self._seed = seed
