@@ -39,14 +39,15 @@ class WithElements:
 
     def _without(self, request: CreativeRequest) -> CreativeRequest:
         twin = None if request.twin_of is None else self._base(request.twin_of)
-        return replace(request, tags=request.tags - self._elements.keys(), twin_of=twin)
+        return replace(request, tags=request.tags.difference(self._elements), twin_of=twin)
 
     def _dressed(self, draft: Draft, request: CreativeRequest) -> Draft:
         text = draft.text
-        for tag in sorted(request.tags & self._elements.keys()):
+        carried = request.tags.intersection(self._elements)
+        for tag in sorted(carried):
             if says := self._elements[tag].says:
                 text = f"{text}{_stop(text)} {says[_number(tag, draft.text) % len(says)]}"
-        return replace(draft, request=request, text=text, tags=draft.tags | (request.tags & self._elements.keys()))
+        return replace(draft, request=request, text=text, tags=draft.tags | carried)
 
     def _base(self, text: str) -> str:
         """The text before the sentences of its elements."""
