@@ -6,63 +6,16 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestration.errors import Refusal
+from orchestration.programs.metric import Metric, Strict
 
 Share = float
 FOLDER = Path(__file__).parent
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Metric(_Strict):
-    """An outcome of a person after exposure.
-
-    Attributes:
-        event: Canonical event name that counts, or one of those that growth metrics are made of: ``Any Activity``,
-            ``Net Revenue``, ``Friend Signed Up``, ``Activation Step``.
-        after_days: Start of the window; 7 with ``within_days: 8`` is the eighth day after assignment (days of 24 hours).
-        within_days: End of the window; a person counts once it has passed.
-        value: ``any`` (0/1), ``count`` of events, ``sum`` of their value, ``days`` with one, ``sessions`` they form, or
-            ``steps`` (0/1) for the program's activation steps in order.
-        cap: Largest value a person may contribute, or None.
-        at_least: Turns a number into 0/1: what a person must reach.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    event: str
-    after_days: int = Field(default=0, ge=0, le=89)
-    within_days: int = Field(ge=1, le=90)
-    value: Literal["any", "count", "sum", "days", "sessions", "steps"] = "any"
-    cap: float | None = Field(default=None, gt=0)
-    at_least: int | None = Field(default=None, ge=1)
-    role: Literal["objective", "guardrail", "diagnostic"] = "diagnostic"
-    harm: Literal["up", "down"] | None = None
-    margin: float | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _guardrails_have_direction(self) -> Self:
-        if self.role == "guardrail" and (self.harm is None or self.margin is None):
-            raise ValueError("a guardrail needs harm (up or down) and margin")
-        if self.role == "objective" and self.event == "Email Opened":
-            raise ValueError("opens are never an objective: machines open mail")
-        return self
-
-    @model_validator(mode="after")
-    def _counts_something(self) -> Self:
-        if self.after_days >= self.within_days:
-            raise ValueError("after_days must be below within_days")
-        if (self.value == "steps") != (self.event == "Activation Step"):
-            raise ValueError("value steps and event Activation Step go together")
-        if self.at_least is not None and self.value not in ("count", "days", "sessions"):
-            raise ValueError("at_least needs value count, days or sessions")
-        return self
-
-
-class Thresholds(_Strict):
+class Thresholds(Strict):
     """Overrides of the policy seed for this program; None keeps the seed's value."""
 
     min_units_per_arm: int | None = Field(default=None, ge=1)
@@ -72,7 +25,7 @@ class Thresholds(_Strict):
     planned_units: int | None = Field(default=None, ge=1)
 
 
-class Experiments(_Strict):
+class Experiments(Strict):
     """How each cycle's sends are built.
 
     Attributes:
@@ -108,7 +61,7 @@ class Experiments(_Strict):
         return self
 
 
-class Model(_Strict):
+class Model(Strict):
     """The model that writes; ``offline`` needs no account and writes from a grammar."""
 
     generator: Literal["offline", "openai"] = "offline"
@@ -121,7 +74,7 @@ class Model(_Strict):
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0)
 
 
-class Element(_Strict):
+class Element(Strict):
     """A property of a creative that its text does not show, such as a format or an incentive.
 
     Attributes:
@@ -132,17 +85,17 @@ class Element(_Strict):
 
     tag: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     describe: str = Field(min_length=1)
-    says: list[str] = []
+    says: tuple[str, ...] = ()
 
 
-class Activation(_Strict):
+class Activation(Strict):
     """Ordered steps a new person takes within a window; the last one means activated."""
 
     steps: list[str] = Field(min_length=1)
     within_days: int = Field(default=7, ge=1, le=90)
 
 
-class Program(_Strict):
+class Program(Strict):
     """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence.
 
     Attributes:
@@ -162,8 +115,8 @@ class Program(_Strict):
     segments: list[str] = Field(min_length=1)
     metrics: list[Metric] = Field(min_length=1)
     tags: list[str] = Field(min_length=1, description="Tags generation steers, of the taxonomy.")
-    elements: list[Element] = []
-    groups: dict[str, list[str]] = {}
+    elements: tuple[Element, ...] = ()
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     baseline: str = Field(min_length=1, description="The text every arm is compared with.")
     experiments: Experiments = Experiments()
     thresholds: Thresholds = Thresholds()
