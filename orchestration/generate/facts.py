@@ -24,11 +24,8 @@ def facts_by_creative(
     Args:
         past: Texts of earlier cycles. A text that is sent again on purpose repeats none of them.
     """
-    screen = Screen(
-        program,
-        taxonomy,
-        Library(sorted({text_before(text, program.elements) for text in past}), policy()["near_duplicate_similarity"]),
-    )
+    before = sorted({text_before(text, program.elements) for text in past})
+    screen = Screen(program, taxonomy, Library(before, policy()["near_duplicate_similarity"]))
     facts = {}
     for creative in written:
         draft = creative.draft
