@@ -19,7 +19,7 @@ fields as (
         concat(
             {{ json_at('item', ['groupings', 'campaign_message_id']) }}, '/', {{ json_at('item', ['groupings', 'send_channel']) }}
         ) as message_id,
-        cast(null as {{ type_text() }}) as subject_line,
+        cast(null as string) as subject_line,
         try_cast({{ json_at('item', ['day']) }} as date) as day,
         cast(cast(try_cast({{ json_at('item', ['statistics', 'recipients']) }} as decimal(18, 6)) as double) as bigint) as recipients,
         cast(cast(try_cast({{ json_at('item', ['statistics', 'delivered']) }} as decimal(18, 6)) as double) as bigint) as delivered,

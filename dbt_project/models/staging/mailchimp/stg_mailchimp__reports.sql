@@ -16,7 +16,7 @@ fields as (
     select
         reading_id,
         {{ json_at('item', ['id']) }} as campaign_id,
-        cast(null as {{ type_text() }}) as message_id,
+        cast(null as string) as message_id,
         {{ json_at('item', ['subject_line']) }} as subject_line,
         try_cast({{ json_at('item', ['day']) }} as date) as day,
         try_cast({{ json_at('item', ['emails_sent']) }} as bigint) as recipients,

@@ -82,7 +82,7 @@ select
     fields.campaign_name as campaign_name,
     fields.adset_id as ad_set_id,
     fields.ad_id as ad_id,
-    cast(null as {{ type_text() }}) as breakdown,
+    cast(null as string) as breakdown,
     upper(fields.currency) as currency,
     readings.day,
     fields.spend,
