@@ -13,6 +13,7 @@ from orchestration.commands import (
     intake,
     launching,
     policies,
+    programs,
     pulling,
     sending,
     serving,
@@ -59,6 +60,7 @@ for command in COMMANDS:
 app.add_typer(policies.policy, name="policy")
 app.add_typer(intake.quarantine, name="quarantine")
 app.add_typer(sending.outbox, name="outbox")
+app.add_typer(programs.programs, name="programs")
 
 
 def main() -> None:

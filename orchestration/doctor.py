@@ -69,9 +69,17 @@ def require_ready(settings: Settings) -> None:
 def _require_tags(programs: list[Program]) -> None:
     names = Taxonomy.load().names
     for program in programs:
-        if unknown := [tag for tag in program.tags if tag not in names]:
+        if unknown := [tag for tag in program.text_tags if tag not in names]:
             raise Refusal(
-                f"program {program.program}", f"names the unknown tag {unknown[0]}", f"Choose among {', '.join(names)}."
+                f"program {program.program}",
+                f"names the unknown tag {unknown[0]}",
+                f"Choose among {', '.join(names)}, or make it an element.",
+            )
+        if read := [element.tag for element in program.elements if element.tag in names]:
+            raise Refusal(
+                f"program {program.program}",
+                f"its element {read[0]} is a tag that texts show",
+                "Name it in tags alone, or rename the element.",
             )
 
 

@@ -19,17 +19,24 @@ from orchestration.settings import ROOT
 def demo(
     cycles: Annotated[int, typer.Option(min=1, max=104, help="Weekly cycles to run.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world and the same creatives.")] = 7,
-    preset: Annotated[str, typer.Option(help="World: newsletter, reference, or a YAML file.")] = "newsletter",
+    preset: Annotated[
+        str | None, typer.Option(help="World: newsletter, reference, six_programs, or a YAML file.")
+    ] = None,
+    programs: Annotated[
+        str, typer.Option(help="Programs to run: `all`, or names with commas between them.")
+    ] = "subject_lines",
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier demo in this folder away.")] = False,
     as_json: JsonOption = False,
     warehouse: WarehouseOption = None,
 ) -> None:
     """The whole loop in a simulated world: no account, no key."""
     settings = settings_for(warehouse)
+    from orchestration.programs.definition import FOLDER
     from orchestration.sandbox.demo import discard, run_demo
     from orchestration.sandbox.summary import cycle_line, print_summary
 
     console = err if as_json else out
+    names = sorted(file.stem for file in FOLDER.glob("*.yaml")) if programs == "all" else programs.split(",")
     if fresh:
         discard(settings.warehouse)
     with console.status("starting") as status:
@@ -37,7 +44,8 @@ def demo(
             settings.warehouse,
             cycles=cycles,
             seed=seed,
-            preset=preset,
+            preset=preset or ("newsletter" if names == ["subject_lines"] else "six_programs"),
+            programs=names,
             progress=status.update,
             report=lambda cycle: console.print(cycle_line(cycle)),
         )

@@ -14,7 +14,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     group_name="deploy",
     deps=[
         dg.AssetKey(["generate", "creatives"]),
-        dg.AssetKey(["marts", "audience"]),
+        dg.AssetKey(["marts", "program_audience"]),
         dg.AssetKey(["marts", "tag_posteriors"]),
         dg.AssetKey(["marts", "experiment_health"]),
         dg.AssetKey(["marts", "experiment_verdicts"]),

@@ -169,7 +169,7 @@ def _prior(
     effects |= {tag: (mean, sd) for tag, mean, sd in rows if tag in effects}
     carried = dict(
         connection.execute(
-            "select creative_id, list(tag) from ledger.creative_tags where source = 'extractor' group by creative_id"
+            "select creative_id, list(tag) from ledger.creative_tags where source in ('extractor', 'design') group by creative_id"
         ).fetchall()
     )
     return prior_of([carried.get(arm.creative_id, []) for arm in arms], effects, policy["particular_variance"])

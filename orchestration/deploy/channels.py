@@ -22,8 +22,9 @@ class Channel(Protocol):
 class HandoverFiles:
     """Writes the messages of an experiment for whoever sends them: a Parquet file for each batch, and beside it a CSV for each segment.
 
-    Columns: send_id, experiment_id, creative_id, user_id, subject, channel, scheduled_at. The Parquet file appears whole or not at all,
-    after its CSV files, and the same batch always gives the same files, so that handing over twice changes nothing.
+    Columns: send_id, experiment_id, creative_id, user_id, subject, channel, scheduled_at, program, and elements: the tags that the text
+    does not show (a format, an incentive), with spaces between them. The Parquet file appears whole or not at all, after its CSV files,
+    and the same batch always gives the same files, so that handing over twice changes nothing.
 
     Args:
         left_to_senders: Channels that have a sender: `loop send` takes their messages from the ledger, and nobody gets them as files.
@@ -60,11 +61,15 @@ class HandoverFiles:
     def _write(self, connection: duckdb.DuckDBPyConnection, experiment_id: str, batch: int, target: Path) -> None:
         messages = """
             select sends.send_id, sends.experiment_id, sends.creative_id, sends.user_id, creatives.text as subject,
-                sends.channel, sends.scheduled_at
+                sends.channel, sends.scheduled_at, creatives.program, coalesce(elements.tags, '') as elements
             from ledger.sends as sends
             inner join ledger.assignments as assignments
                 on sends.experiment_id = assignments.experiment_id and sends.user_id = assignments.user_id
             inner join ledger.creatives as creatives on sends.creative_id = creatives.creative_id
+            left join (
+                select creative_id, string_agg(tag, ' ' order by tag) as tags
+                from ledger.creative_tags where source = 'design' group by creative_id
+            ) as elements on sends.creative_id = elements.creative_id
             where sends.experiment_id = $experiment_id and not sends.is_dry_run and assignments.batch = $batch
         """
         which = {"experiment_id": experiment_id, "batch": batch}

@@ -46,8 +46,8 @@ def deal(
         insert into ledger.assignments (experiment_id, user_id, segment, creative_id, probability, assigned_at, batch)
         with people as (
             select user_id, segment, {held_out} as is_held_out, {UNIT_NUMBER_SQL.format(salt="$salt")} as unit_number
-            from marts.audience
-            where {" and ".join(["is_subscribed", *conditions])}
+            from marts.program_audience
+            where {" and ".join(["program = $program", *conditions])}
                 and user_id not in (select user_id from ledger.assignments where experiment_id = $experiment_id)
         )
         select $experiment_id, people.user_id, people.segment,
@@ -62,6 +62,7 @@ def deal(
         told
         | {
             "experiment_id": experiment_id,
+            "program": program.program,
             "salt": salt,
             "batch": batch,
             "holdout": holdout,

@@ -32,7 +32,7 @@ def may_send(
         "approval": program.approval,
         "dry_run": program.dry_run,
         "batch": batch,
-        "people": _people(connection, list(arms)),
+        "people": _people(connection, program, list(arms)),
         "ramp_share": reach.ramp_share,
         "guardrails": guard.status,
         "weeks_needed": _weeks(connection, experiment_id),
@@ -47,10 +47,10 @@ def may_send(
     return judgement.decision == "allow"
 
 
-def _people(connection: duckdb.DuckDBPyConnection, segments: list[str]) -> int:
+def _people(connection: duckdb.DuckDBPyConnection, program: Program, segments: list[str]) -> int:
     row = connection.execute(
-        "select count(*) from marts.audience where is_subscribed and segment in (select unnest($segments))",
-        {"segments": segments},
+        "select count(*) from marts.program_audience where program = $program and segment in (select unnest($segments))",
+        {"program": program.program, "segments": segments},
     ).fetchone()
     return int(row[0]) if row else 0
 

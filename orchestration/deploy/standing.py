@@ -29,7 +29,7 @@ StandingOf = Callable[[Collection[str]], Mapping[str, Standing]]
 
 
 def standing_in(connection: duckdb.DuckDBPyConnection, user_ids: Collection[str]) -> dict[str, Standing]:
-    """How people stand in the warehouse; who is not in the audience is not in the answer.
+    """How people stand in the warehouse; who was never seen is not in the answer.
 
     A one-click that is in ``raw.inbox`` and in no build yet counts.
     """
@@ -48,11 +48,11 @@ def standing_in(connection: duckdb.DuckDBPyConnection, user_ids: Collection[str]
             where creative_id = 'holdout' and user_id in (select user_id from wanted)
             group by user_id
         )
-        select audience.user_id, audience.is_subscribed and clicked.user_id is null, audience.timezone, coalesce(held.experiments, [])
-        from marts.audience as audience
-        inner join wanted on audience.user_id = wanted.user_id
-        left join clicked on audience.user_id = clicked.user_id
-        left join held on audience.user_id = held.user_id
+        select people.user_id, people.is_subscribed and clicked.user_id is null, people.timezone, coalesce(held.experiments, [])
+        from intermediate.int_people as people
+        inner join wanted on people.user_id = wanted.user_id
+        left join clicked on people.user_id = clicked.user_id
+        left join held on people.user_id = held.user_id
         """,
         {"user_ids": list(user_ids), "margin": _MARGIN},
     ).fetchall()

@@ -18,7 +18,7 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     deps=[
         dg.AssetKey(["learn", "wording"]),
         dg.AssetKey(["marts", "tag_posteriors"]),
-        dg.AssetKey(["marts", "audience"]),
+        dg.AssetKey(["marts", "program_audience"]),
         dg.AssetKey(["marts", "loop_value"]),
     ],
     partitions_def=PARTITIONS,

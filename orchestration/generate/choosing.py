@@ -6,6 +6,7 @@ import os
 from orchestration.edges.model_choice import model_of
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.creatives import seed_of
+from orchestration.generate.elements import WithElements
 from orchestration.generate.generators import Generator, OfflineGenerator
 from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
@@ -20,7 +21,15 @@ def generator_for(
     Raises:
         Refusal: if the program asks for a model and no key or model is configured.
     """
-    offline = OfflineGenerator(taxonomy, tuple(program.tags), seed)
+    writer = _writer(program, taxonomy, warehouse, cycle=cycle, seed=seed, now=now)
+    return WithElements(writer, program.elements) if program.elements else writer
+
+
+def _writer(
+    program: Program, taxonomy: Taxonomy, warehouse: Warehouse, *, cycle: int, seed: int, now: dt.datetime
+) -> Generator:
+    """Writes texts with tags that texts show; elements are not its business."""
+    offline = OfflineGenerator(taxonomy, program.text_tags, seed, program.model.grammar)
     api = model_of(program, warehouse, cycle, now)
     if api is None:
         return offline

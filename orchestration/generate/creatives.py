@@ -183,11 +183,22 @@ def creative_rows(
     ]
 
 
-def tag_rows(written: Sequence[PlannedCreative], taxonomy: Taxonomy) -> list[dict[str, Any]]:
-    """Rows of ``ledger.creative_tags``: what the extractors find and, apart from it, what the generator says it gave."""
+def tag_rows(
+    written: Sequence[PlannedCreative], taxonomy: Taxonomy, elements: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Rows of ``ledger.creative_tags``: what the extractors find and, apart from it, what the generator says it gave and the elements.
+
+    Args:
+        elements: Tags that no text shows; of those the design itself is the source.
+    """
     rows = []
     for creative in written:
-        sources = {"extractor": taxonomy.extract(creative.draft.text), "generator": creative.draft.tags}
+        given = creative.draft.tags
+        sources = {
+            "extractor": taxonomy.extract(creative.draft.text) - elements,
+            "generator": given - elements,
+            "design": given & elements,
+        }
         rows += [
             {"creative_id": creative.creative_id, "tag": tag, "source": source, "taxonomy_version": taxonomy.version}
             for source, tags in sources.items()

@@ -109,7 +109,7 @@ def _record(
     warehouse.append(
         {
             "ledger.creatives": creative_rows(written, briefs, now),
-            "ledger.creative_tags": tag_rows(written, taxonomy),
+            "ledger.creative_tags": tag_rows(written, taxonomy, program.element_tags),
             "ledger.creative_facts": fact_rows(facts, taxonomy, now),
             "ledger.plans": plans,
             "ledger.approvals": approval_rows(judgements, now),

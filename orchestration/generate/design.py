@@ -4,7 +4,7 @@ Exploit arms are Thompson draws from the posterior over tag effects. Explore arm
 that the pair's contrast is caused by that tag alone. Control arms know nothing of the learnings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ def plan_arms(
     settings = program.experiments
     known = _of_segment(posteriors, segment)
     again = [slot for slot in resent if slot.text is not None][: settings.exploit_arms - 1]
-    fresh = [_thompson(program.tags, known, rng) for _ in range(settings.exploit_arms - len(again))]
+    fresh = [_thompson(program, known, rng) for _ in range(settings.exploit_arms - len(again))]
     drawn = [*fresh, *(slot.tags for slot in again)]  # twins are of a new text: a proven one is known to be lucky
     texts = [*(None for _ in fresh), *(slot.text for slot in again)]
     exploit_share = 1 - settings.baseline_share - settings.explore_share - settings.control_share
@@ -62,10 +62,13 @@ def plan_arms(
         PlannedArm("exploit", tags, exploit_share / len(drawn), text=text)
         for tags, text in zip(drawn, texts, strict=True)
     ]
-    arms += [PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(focus), flipped=tag) for tag in focus]
+    flips = list(dict.fromkeys(_flip(program, drawn[0], tag) for tag in focus))
+    arms += [PlannedArm("explore", drawn[0] ^ {tag}, settings.explore_share / len(flips), flipped=tag) for tag in flips]
     if settings.control_share:
-        uninformed = frozenset(tag for tag in program.tags if rng.random() < policy()["control_tag_share"])
-        arms.append(PlannedArm("control", uninformed, settings.control_share))
+        share = policy()["control_tag_share"]
+        uninformed = {tag: rng.random() for tag in program.tags}
+        carried = _compatible(program, {tag: draw for tag, draw in uninformed.items() if draw < share})
+        arms.append(PlannedArm("control", carried, settings.control_share))
     return arms
 
 
@@ -77,14 +80,27 @@ def focus_tags(tags: Sequence[str], posteriors: Sequence[Posterior], count: int,
     return [tags[index] for index in chosen]
 
 
-def _thompson(tags: Sequence[str], known: dict[str, Posterior], rng: np.random.Generator) -> frozenset[str]:
-    chosen = []
-    for tag in tags:
+def _flip(program: Program, tags: frozenset[str], tag: str) -> str:
+    """The tag to flip for a twin that explores ``tag``; where a rival takes its place, the rival: twins differ in one tag alone."""
+    return tag if tag in tags else next(iter(sorted(program.rivals(tag) & tags)), tag)
+
+
+def _thompson(program: Program, known: dict[str, Posterior], rng: np.random.Generator) -> frozenset[str]:
+    drawn = {}
+    for tag in program.tags:
         posterior = known.get(tag)
         mean, sd = (posterior.mean, posterior.sd) if posterior else (0.0, untried_sd())
-        if rng.normal(mean, sd) > 0:
-            chosen.append(tag)
-    return frozenset(chosen)
+        effect = rng.normal(mean, sd)
+        if effect > 0:
+            drawn[tag] = -effect
+    return _compatible(program, drawn)
+
+
+def _compatible(program: Program, ranks: Mapping[str, float]) -> frozenset[str]:
+    """Tags without those whose rival has a smaller rank."""
+    return frozenset(
+        tag for tag in ranks if all(ranks[tag] < ranks[rival] for rival in program.rivals(tag) & set(ranks))
+    )
 
 
 def _of_segment(posteriors: Sequence[Posterior], segment: str) -> dict[str, Posterior]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestration.generate.content import rules_version
 from orchestration.generate.creatives import PlannedCreative
+from orchestration.generate.elements import text_before
 from orchestration.generate.library import Library
 from orchestration.generate.screening import Fact, Screen, Written
 from orchestration.learn.policy import policy
@@ -23,7 +24,8 @@ def facts_by_creative(
     Args:
         past: Texts of earlier cycles. A text that is sent again on purpose repeats none of them.
     """
-    screen = Screen(program, taxonomy, Library(sorted(past), policy()["near_duplicate_similarity"]))
+    before = sorted({text_before(text, program.elements) for text in past})
+    screen = Screen(program, taxonomy, Library(before, policy()["near_duplicate_similarity"]))
     facts = {}
     for creative in written:
         draft = creative.draft

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from orchestration.errors import Refusal
-from orchestration.generate.grammar import grammar_of
+from orchestration.generate.grammar import SUBJECT_LINES, grammar_of
 from orchestration.generate.library import Library
 from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
@@ -44,13 +44,14 @@ class OfflineGenerator:
         taxonomy: Reads which tags a text has.
         steerable: Tags that requests ask for or exclude.
         seed: Of the choice among fitting lines.
+        grammar: Name of a grammar that ships with the package.
     """
 
     name = "offline"
 
-    def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int) -> None:
+    def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int, grammar: str = SUBJECT_LINES) -> None:
         self._steerable = frozenset(steerable)
-        self._grammar = grammar_of(taxonomy, self._steerable)
+        self._grammar = grammar_of(taxonomy, self._steerable, grammar)
         self._seed = seed
 
     def write(

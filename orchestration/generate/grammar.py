@@ -17,6 +17,8 @@ from orchestration.errors import Refusal
 from orchestration.learn.taxonomy import Taxonomy
 
 DEFAULT = Path(__file__).with_name("grammar.yaml")
+FOLDER = Path(__file__).with_name("grammars")
+SUBJECT_LINES = "subject_lines"
 SHORTEST, LONGEST = 18, 72
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _WORDS = re.compile(r"[^\W_]+|[^\w\s]")
@@ -39,11 +41,13 @@ class _Theme(_Strict):
 
 
 class _Definition(_Strict):
-    themes: tuple[_Theme, ...] = Field(min_length=1)
-    places: tuple[str, ...] = Field(min_length=1)
+    """What a grammar file says; without themes or places it has those of the subject lines."""
+
+    themes: tuple[_Theme, ...] = ()
+    places: tuple[str, ...] = ()
     openings: tuple[str, ...] = Field(min_length=1)
-    endings: tuple[str, ...]
-    leads: tuple[str, ...]
+    endings: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +160,17 @@ class Grammar:
 
 
 @lru_cache(maxsize=8)
-def grammar_of(taxonomy: Taxonomy, steerable: frozenset[str]) -> Grammar:
-    """The grammar that ships with the package; filing its lines takes half a second, so each process does it once."""
-    return Grammar(taxonomy, steerable)
+def grammar_of(taxonomy: Taxonomy, steerable: frozenset[str], name: str = SUBJECT_LINES) -> Grammar:
+    """A grammar that ships with the package; filing its lines takes half a second, so each process does it once.
+
+    Raises:
+        Refusal: if there is none of that name.
+    """
+    path = DEFAULT if name == SUBJECT_LINES else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted({SUBJECT_LINES, *(file.stem for file in FOLDER.glob("*.yaml"))}))
+        raise Refusal(f"grammar {name}", "does not exist", f"Choose one of {known}.")
+    return Grammar(taxonomy, steerable, path)
 
 
 def expand(template: str) -> list[str]:
@@ -225,7 +237,7 @@ def _filled(text: str, theme: _Theme, places: Sequence[str], path: Path) -> str:
 
 def _load(path: Path) -> _Definition:
     try:
-        return _Definition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        definition = _Definition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -236,3 +248,7 @@ def _load(path: Path) -> _Definition:
         raise Refusal(
             str(path), f"{field}: {first['msg']}", "Mend the field; the comment at the top of grammar.yaml says how."
         ) from error
+    shared = definition if definition.themes and definition.places else _load(DEFAULT)
+    return definition.model_copy(
+        update={"themes": definition.themes or shared.themes, "places": definition.places or shared.places}
+    )

@@ -189,7 +189,7 @@ class OpenAIGenerator:
             {
                 "slot": slot,
                 "has": sorted(task.requests[slot].tags),
-                "has_not": [tag for tag in self._program.tags if tag not in task.requests[slot].tags],
+                "has_not": [tag for tag in self._program.text_tags if tag not in task.requests[slot].tags],
                 "twin_of": task.requests[slot].twin_of,
             }
             for slot in slots
@@ -214,7 +214,7 @@ class OpenAIGenerator:
             kind=limits.kind,
             voice=task.voice or "Friendly and plain.",
             segment=brief.segment,
-            meanings=[(tag, self._taxonomy.describe(tag)) for tag in self._program.tags if tag in known],
+            meanings=[(tag, self._taxonomy.describe(tag)) for tag in self._program.text_tags if tag in known],
             known=findings,
             doubtful=sorted({learning.tag for learning in brief.doubtful}),
             facts=facts,

@@ -71,8 +71,8 @@ def _check(warehouse: Warehouse, program: Program, cycle: int, now: dt.datetime)
 
 def _people(warehouse: Warehouse, program: Program) -> int:
     rows = warehouse.rows(
-        "select count(*) as people from marts.audience where is_subscribed and segment in (select unnest($segments))",
-        {"segments": list(program.segments)},
+        "select count(*) as people from marts.program_audience where program = $program",
+        {"program": program.program},
     )
     return int(rows[0]["people"])
 

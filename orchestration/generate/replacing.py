@@ -89,7 +89,7 @@ def replace_rejected(
     warehouse.append(
         {
             "ledger.creatives": creative_rows(filled, briefs, now),
-            "ledger.creative_tags": tag_rows(filled, taxonomy),
+            "ledger.creative_tags": tag_rows(filled, taxonomy, program.element_tags),
             "ledger.plans": [_plan_row(program, cycle, slot, now) for slot in revised],
             "ledger.approvals": approval_rows(judgements, now),
             **ledger_rows(warehouse, rules, judgements, now),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestration.generate import content
+from orchestration.generate.elements import text_before
 from orchestration.generate.library import Library
 from orchestration.generate.reading_level import reading_level
 from orchestration.learn.taxonomy import Taxonomy
@@ -38,7 +39,7 @@ class Screen:
     """Finds the facts of a program's texts.
 
     Attributes:
-        library: Texts that must not be repeated.
+        library: Texts that must not be repeated, without the sentences of their elements.
     """
 
     program: Program
@@ -51,10 +52,12 @@ class Screen:
         return limits_of(self.program.channel)
 
     def facts(self, written: Written) -> dict[str, Fact]:
-        """What the rules of screening may ask about a text; names and types are those of the policy's facts."""
+        """What the rules of screening may ask about a text; names and types are those of the policy's facts.
+
+        The length is of what the writer wrote: the sentences of its elements are the program's own and not the writer's to shorten.
+        """
         program, request, text = self.program, written.request, written.text
-        # Tags that no rule reads in a text are elements that the design gives it.
-        readable = frozenset(program.tags) & frozenset(self.taxonomy.names)
+        readable = frozenset(program.text_tags) & frozenset(self.taxonomy.names)
         found = self.taxonomy.extract(text) & readable
         asked = request.tags & readable
         claims = content.banned_claims(text)
@@ -73,7 +76,7 @@ class Screen:
             "text": text,
             "generator": written.generator,
             "is_fallback": written.is_fallback,
-            "length": graphemes(text),
+            "length": graphemes(text_before(text, program.elements)),
             "length_limit": self.limits.longest,
             "reading_level": reading_level(text),
             "links": content.links(text),
@@ -84,7 +87,7 @@ class Screen:
             "moderation": written.moderation,
             "tags_missing": sorted(asked - found),
             "tags_unwanted": sorted(found - asked),
-            "near_duplicate_of": self.library.near(text, except_near=request.twin_of),
+            "near_duplicate_of": self._near(text, request.twin_of),
             "cost_usd": written.cost_usd,
         }
 
@@ -112,9 +115,16 @@ class Screen:
             parts.append(f'nearly repeats "{facts["near_duplicate_of"]}"')
         return " and ".join(part for part in parts if part) or None
 
+    def _near(self, text: str, twin_of: str | None) -> str | None:
+        """What the text nearly repeats; a sentence that the program words for an element makes no two texts alike."""
+        elements = self.program.elements
+        twin = None if twin_of is None else text_before(twin_of, elements)
+        return self.library.near(text_before(text, elements), except_near=twin)
+
     @property
     def _told(self) -> tuple[str, ...]:
-        return (*self.program.facts, *self.program.disclosures, self.program.baseline, self.program.voice)
+        said = (sentence for element in self.program.elements for sentence in element.says)
+        return (*self.program.facts, *self.program.disclosures, self.program.baseline, self.program.voice, *said)
 
 
 def _listed(verb: str, found: Fact) -> str | None:

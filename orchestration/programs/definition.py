@@ -6,63 +6,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestration.errors import Refusal
+from orchestration.programs.metric import Metric, Strict
 
 Share = float
 FOLDER = Path(__file__).parent
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Metric(_Strict):
-    """An outcome of a person after exposure.
-
-    Attributes:
-        event: Canonical event name that counts, or one of those that growth metrics are made of: ``Any Activity``,
-            ``Net Revenue``, ``Friend Signed Up``, ``Activation Step``.
-        after_days: Start of the window; 7 with ``within_days: 8`` is the eighth day after assignment (days of 24 hours).
-        within_days: End of the window; a person counts once it has passed.
-        value: ``any`` (0/1), ``count`` of events, ``sum`` of their value, ``days`` with one, ``sessions`` they form, or
-            ``steps`` (0/1) for the program's activation steps in order.
-        cap: Largest value a person may contribute, or None.
-        at_least: Turns a number into 0/1: what a person must reach.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    event: str
-    after_days: int = Field(default=0, ge=0, le=89)
-    within_days: int = Field(ge=1, le=90)
-    value: Literal["any", "count", "sum", "days", "sessions", "steps"] = "any"
-    cap: float | None = Field(default=None, gt=0)
-    at_least: int | None = Field(default=None, ge=1)
-    role: Literal["objective", "guardrail", "diagnostic"] = "diagnostic"
-    harm: Literal["up", "down"] | None = None
-    margin: float | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _guardrails_have_direction(self) -> Self:
-        if self.role == "guardrail" and (self.harm is None or self.margin is None):
-            raise ValueError("a guardrail needs harm (up or down) and margin")
-        if self.role == "objective" and self.event == "Email Opened":
-            raise ValueError("opens are never an objective: machines open mail")
-        return self
-
-    @model_validator(mode="after")
-    def _counts_something(self) -> Self:
-        if self.after_days >= self.within_days:
-            raise ValueError("after_days must be below within_days")
-        if (self.value == "steps") != (self.event == "Activation Step"):
-            raise ValueError("value steps and event Activation Step go together")
-        if self.at_least is not None and self.value not in ("count", "days", "sessions"):
-            raise ValueError("at_least needs value count, days or sessions")
-        return self
-
-
-class Thresholds(_Strict):
+class Thresholds(Strict):
     """Overrides of the policy seed for this program; None keeps the seed's value."""
 
     min_units_per_arm: int | None = Field(default=None, ge=1)
@@ -72,7 +25,7 @@ class Thresholds(_Strict):
     planned_units: int | None = Field(default=None, ge=1)
 
 
-class Experiments(_Strict):
+class Experiments(Strict):
     """How each cycle's sends are built.
 
     Attributes:
@@ -98,7 +51,7 @@ class Experiments(_Strict):
     batches: int = Field(default=1, ge=1, le=24)
     resend: bool = False
     batch_hours: int = Field(default=12, ge=1, le=96)
-    ramp: list[Annotated[float, Field(gt=0, le=1)]] = []
+    ramp: list[Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=list)
     exclusion_group: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
 
     @model_validator(mode="after")
@@ -114,15 +67,17 @@ class Experiments(_Strict):
         return self
 
 
-class Model(_Strict):
-    """The model that writes; ``offline`` needs no account.
+class Model(Strict):
+    """The model that writes; ``offline`` needs no account and writes from a grammar.
 
     Attributes:
+        grammar: Of the offline generator, which also writes what a model cannot.
         api: Which of OpenAI's two interfaces the server speaks; every compatible one speaks ``chat``.
         moderation: Model of the server's moderation endpoint that screens each text, or None where it has none.
     """
 
     generator: Literal["offline", "openai"] = "offline"
+    grammar: str = Field(default="subject_lines", pattern=r"^[a-z][a-z0-9_]*$")
     api: Literal["chat", "responses"] = "chat"
     moderation: str | None = None
     name: str | None = None
@@ -133,23 +88,49 @@ class Model(_Strict):
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0)
 
 
-class Activation(_Strict):
+class Element(Strict):
+    """A property of a creative that its text does not show, such as a format or an incentive.
+
+    Attributes:
+        describe: What a creative that has it does, for whoever makes it; begins with a verb.
+        says: Sentences of which one ends the text of a creative with this element: an incentive is worded by the program, not by a
+            model. None where nothing is said.
+    """
+
+    tag: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    describe: str = Field(min_length=1)
+    says: tuple[str, ...] = ()
+
+
+class Activation(Strict):
     """Ordered steps a new person takes within a window; the last one means activated."""
 
     steps: list[str] = Field(min_length=1)
     within_days: int = Field(default=7, ge=1, le=90)
 
 
-class Program(_Strict):
-    """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence."""
+class Program(Strict):
+    """One loop: a channel, an audience, one objective, guardrails, a taxonomy and a cadence.
+
+    Attributes:
+        audience: Who may be addressed, of those who agreed: ``subscribed`` is all of them, ``not_activated`` and ``activated`` those
+            who signed up and did not or did take the steps, ``inactive`` those without activity, in segments at_risk and dormant.
+        segments: Parts of the audience, each with creatives of its own; people of other segments are left alone.
+        tags: What generation steers: features that the taxonomy reads in a text, and the ``elements``.
+        elements: Tags that no text shows, so that the design itself states them.
+        groups: Tags of which a creative carries at most one, such as a format; a tag in no group is free.
+    """
 
     program: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
-    channel: Literal["email"] = "email"
+    channel: Literal["email", "paid", "social", "in_app"] = "email"
+    audience: Literal["subscribed", "not_activated", "activated", "inactive"] = "subscribed"
     cadence: Literal["weekly", "daily"] = "weekly"
     segments: list[str] = Field(min_length=1)
     metrics: list[Metric] = Field(min_length=1)
     tags: list[str] = Field(min_length=1, description="Tags generation steers, of the taxonomy.")
+    elements: tuple[Element, ...] = ()
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     baseline: str = Field(min_length=1, description="The text every arm is compared with.")
     experiments: Experiments = Experiments()
     thresholds: Thresholds = Thresholds()
@@ -176,6 +157,21 @@ class Program(_Strict):
     def _steps_are_known(self) -> Self:
         if self.activation is None and any(metric.value == "steps" for metric in self.metrics):
             raise ValueError("a metric of activation steps needs activation")
+        if self.activation is None and self.audience in ("activated", "not_activated"):
+            raise ValueError(f"audience {self.audience} needs activation")
+        if self.audience == "inactive" and not set(self.segments) <= {"at_risk", "dormant"}:
+            raise ValueError("audience inactive has the segments at_risk and dormant")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_told_once(self) -> Self:
+        elements = [element.tag for element in self.elements]
+        grouped = [tag for tags in self.groups.values() for tag in tags]
+        for named, where in ((self.tags, "tags"), (elements, "elements"), (grouped, "groups")):
+            if len(set(named)) != len(named):
+                raise ValueError(f"{where} name a tag twice")
+        if unknown := sorted({*elements, *grouped} - set(self.tags)):
+            raise ValueError(f"{unknown[0]} is an element or in a group, but not in tags")
         return self
 
     @model_validator(mode="after")
@@ -197,6 +193,20 @@ class Program(_Strict):
     def objective(self) -> Metric:
         """The one metric the loop moves."""
         return next(metric for metric in self.metrics if metric.role == "objective")
+
+    @property
+    def text_tags(self) -> tuple[str, ...]:
+        """Tags that a text shows, in their order: those that are no elements."""
+        return tuple(tag for tag in self.tags if tag not in self.element_tags)
+
+    @property
+    def element_tags(self) -> frozenset[str]:
+        """Tags that no text shows."""
+        return frozenset(element.tag for element in self.elements)
+
+    def rivals(self, tag: str) -> frozenset[str]:
+        """Tags that a creative with this one does not carry."""
+        return frozenset(other for tags in self.groups.values() if tag in tags for other in tags) - {tag}
 
     @property
     def version(self) -> str:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from orchestration.errors import Refusal
 from orchestration.programs.definition import FOLDER, Program, read_program
 from orchestration.records import Learning
 from orchestration.running import run_cycle
+from orchestration.sandbox.results import ProgramResult, result_of
 from orchestration.sandbox.truth import SentArm, Truth
 from orchestration.sandbox.world import World
 
 FIRST_MONDAY = dt.date(2026, 1, 5)
+NEWSLETTER = "subject_lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Demo:
     """Everything the summary says.
 
     Attributes:
+        program: The newsletter's, whose cycles are scored by the world's truth.
         value: Rows of ``marts.loop_value`` after the last cycle: against the baseline and against creatives without learnings.
+        programs: What each program came to, the newsletter's among them.
     """
 
     program: Program
@@ -60,6 +64,7 @@ class Demo:
     learnings: tuple[Learning, ...]
     value: tuple[dict[str, Any], ...]
     messages: int
+    programs: tuple[ProgramResult, ...]
 
 
 def run_demo(
@@ -68,6 +73,7 @@ def run_demo(
     cycles: int,
     seed: int,
     preset: str = "newsletter",
+    programs: Sequence[str] = (NEWSLETTER,),
     progress: Callable[[str], None] = lambda message: None,
     report: Callable[[CycleReport], None] = lambda cycle: None,
 ) -> Demo:
@@ -75,6 +81,7 @@ def run_demo(
 
     Args:
         folder: Warehouse folder; it may hold the same world already, never another one.
+        programs: Shipped programs to run; the newsletter's is always one of them.
         progress: Told what is happening.
         report: Told each finished cycle.
 
@@ -89,8 +96,9 @@ def run_demo(
     _refuse_real_data(warehouse)
     progress("making the world")
     world = World.create(folder, preset, seed)
-    programs = folder / "world" / "programs"
-    program = _sandbox_program(programs)
+    definitions = folder / "world" / "programs"
+    running = _sandbox_programs(definitions, programs, world)
+    program = next(item for item in running if item.program == NEWSLETTER)
     done = _read(folder)
     for number, day in enumerate(days):
         finished = number - 1
@@ -110,7 +118,7 @@ def run_demo(
         stages = ("measure", "build", "learn") if last else ()
         run_cycle(
             folder,
-            programs,
+            definitions,
             "weekly",
             seed,
             day.isoformat(),
@@ -119,24 +127,22 @@ def run_demo(
             checks="all" if last else "evidence",
         )
         if not last:
-            _later_batches(world, program, programs, folder, seed, day, progress)
+            _later_batches(world, running, definitions, folder, seed, day, progress)
         if finished >= len(done):
             done.append(_score(warehouse, program, folder, cycle_of(days[finished], "weekly"), cycle_of(day, "weekly")))
             _write(folder, done)
             report(done[-1])
     last_cycle = cycle_of(days[-1], "weekly")
-    value = warehouse.rows(
-        "select * from marts.loop_value where cycle = (select max(cycle) from marts.loop_value) order by against"
-    )
+    results = tuple(result_of(warehouse, item, world.preset, last_cycle) for item in running)
     messages = warehouse.rows("select count(*) as messages from ledger.sends")[0]["messages"]
-    return Demo(
-        program, tuple(done[:cycles]), tuple(_learnings(warehouse, program, last_cycle)), tuple(value), messages
-    )
+    value = next(result.value for result in results if result.program == NEWSLETTER)
+    learnings = tuple(_learnings(warehouse, program, last_cycle))
+    return Demo(program, tuple(done[:cycles]), learnings, value, messages, results)
 
 
 def _later_batches(
     world: World,
-    program: Program,
+    running: Sequence[Program],
     programs: Path,
     folder: Path,
     seed: int,
@@ -144,8 +150,14 @@ def _later_batches(
     progress: Callable[[str], None],
 ) -> None:
     """Runs the loop again whenever a later batch of the week's sends is due."""
-    starts = starts_of(program, day).values()
-    due = sorted({moment for start in starts for moment in batch_times(program, start)[1:]})
+    due = sorted(
+        {
+            moment
+            for program in running
+            for start in starts_of(program, day).values()
+            for moment in batch_times(program, start)[1:]
+        }
+    )
     for number, moment in enumerate(due, 1):
         progress(f"the week passes: batch {number} of {len(due)} that wait for what the earlier ones show")
         world.advance(moment)
@@ -162,13 +174,26 @@ def _later_batches(
         )
 
 
-def _sandbox_program(programs: Path) -> Program:
-    """The shipped program, allowed to approve by itself and to send: in this world nobody can be harmed."""
-    shipped = read_program(FOLDER / "subject_lines.yaml").model_dump(mode="json")
-    programs.mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_dump(shipped | {"approval": "automatic", "dry_run": False}, sort_keys=False)
-    (programs / "subject_lines.yaml").write_text(content, encoding="utf-8")
-    return read_program(programs / "subject_lines.yaml")
+def _sandbox_programs(folder: Path, names: Sequence[str], world: World) -> list[Program]:
+    """The shipped programs, allowed to approve by themselves and to send: in this world nobody can be harmed.
+
+    Raises:
+        Refusal: if a program is not shipped, or this world does not answer it.
+    """
+    wanted = dict.fromkeys((NEWSLETTER, *names))
+    answered = {NEWSLETTER, *world.preset.campaigns}
+    if unknown := sorted(set(wanted) - answered):
+        raise Refusal(
+            f"program {unknown[0]}",
+            f"has no answer in the world {world.preset.preset}",
+            f"Choose among {', '.join(sorted(answered))}, or a preset that knows it.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        shipped = read_program(FOLDER / f"{name}.yaml").model_dump(mode="json")
+        content = yaml.safe_dump(shipped | {"approval": "automatic", "dry_run": False}, sort_keys=False)
+        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+    return [read_program(folder / f"{name}.yaml") for name in sorted(wanted)]
 
 
 def _refuse_real_data(warehouse: Warehouse) -> None:
@@ -194,10 +219,10 @@ def _score(warehouse: Warehouse, program: Program, folder: Path, cycle: int, loo
             on assignments.experiment_id = arms.experiment_id and assignments.segment = arms.segment
             and assignments.creative_id = arms.creative_id
         inner join ledger.creatives as creatives on assignments.creative_id = creatives.creative_id
-        where experiments.cycle = ?
+        where experiments.cycle = ? and experiments.program = ?
         group by all order by all
         """,
-        [cycle],
+        [cycle, program.program],
     )
     truth = Truth.of(folder)
     score = truth.score_cycle([SentArm(**row) for row in sent], program.tags)

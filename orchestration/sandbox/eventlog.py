@@ -89,8 +89,9 @@ class EventLog:
         kind: str = "",
         machine: npt.NDArray[np.object_] | bool | None = None,
         agents: Sequence[str] | None = None,
+        channel: str = "email",
     ) -> None:
-        """Adds events of the mail provider, who knows the time.
+        """Adds events of the mail provider, or of another channel's, who knows the time and the message.
 
         Args:
             kind: Tells several events of one name about one message apart.
@@ -112,7 +113,7 @@ class EventLog:
             experiment_id=messages.experiment_id,
             creative_id=messages.creative_id,
             send_id=messages.send_id,
-            channel="email",
+            channel=channel,
             is_machine=machine,
             properties=properties,
             context=_PROVIDER if agents is None else [f'{{"userAgent": "{agent}"}}' for agent in agents],

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -122,10 +122,45 @@ class Delivery(_Strict):
     skewed: Probability = Field(ge=0, le=1)
 
 
+class Harm(_Strict):
+    """Something a message may bring about that nobody wants.
+
+    Attributes:
+        rate: Chance per message whose tags have no effect.
+        tags: Log growth of the chance by tag.
+    """
+
+    rate: Probability = Field(ge=0, le=0.5)
+    tags: dict[str, float] = {}
+
+
+class Campaign(_Strict):
+    """How people answer a program other than the newsletter.
+
+    Attributes:
+        answer: Event in which an answer shows.
+        rate: Chance that an average person answers a message whose tags have no effect.
+        effects: Relative change of that chance by tag, the same in every segment.
+        orders: Chance that an answer leads to an order.
+        accepted: Chance that an invited friend signs up.
+        grants: Amount a sign-up by invite costs, by tag that promises it.
+        harms: By event, in which it shows.
+    """
+
+    answer: Literal["Ad Clicked", "Post Engaged", "Product Added", "Product Viewed", "Invite Sent"]
+    rate: Probability = Field(gt=0, lt=0.5)
+    effects: dict[str, float]
+    orders: Probability = Field(default=0, ge=0, le=1)
+    accepted: Probability = Field(default=0, ge=0, le=1)
+    grants: dict[str, float] = {}
+    harms: dict[Literal["Ad Hidden", "Unfollowed", "Unsubscribed", "Referral Flagged"], Harm] = {}
+
+
 class Preset(_Strict):
     """A world without its seed.
 
     Attributes:
+        campaigns: How people answer programs other than the newsletter, by program.
         effects: Relative change of the click rate by tag, for all segments or by segment; 0.2 is 20 % more clicks.
         history_weeks: Weeks of organic life before the first cycle; without any, nobody would be known to it.
     """
@@ -141,6 +176,7 @@ class Preset(_Strict):
     mail: Mail
     annoyance: Annoyance
     delivery: Delivery
+    campaigns: dict[str, Campaign] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -54,6 +54,10 @@ class Response:
         """Chance of a click of a new text that shows exactly these tags and is worded neither well nor badly."""
         return min(0.95, self._base(segment) * math.exp(sum(self.effect(tag, segment) for tag in tags)))
 
+    def noise(self, text: str, send: str | None) -> float:
+        """Log change of a rate that is owed to no tag: to the wording, and to the send where there is one."""
+        return self._noise_of_wording(text) + (self._noise_of_send(send) if send else 0.0)
+
     def annoyance(self, text: str) -> float:
         """Log growth of the chance to unsubscribe or complain that the text brings about."""
         return sum(growth for tag, growth in self._preset.annoyance.tags.items() if tag in self.tags(text))

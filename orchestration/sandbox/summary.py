@@ -80,6 +80,28 @@ def print_summary(console: Console, demo: Demo) -> None:
             f"between {contrast['difference_low']:+.4f} and {contrast['difference_high']:+.4f} at every look: {verdict})"
         )
 
+    if len(demo.programs) > 1:
+        _print_programs(console, demo)
+
+
+def _print_programs(console: Console, demo: Demo) -> None:
+    console.rule("Each program against its own control")
+    table = Table()
+    for column in ("program", "objective", "with the learnings", "every look", "verdict", "proved tags", "false"):
+        table.add_column(column)
+    for result in demo.programs:
+        row = result.against("control")
+        table.add_row(
+            result.program,
+            result.objective,
+            percent_of(row["lift"]) if row and row["lift"] is not None else "",
+            f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}" if row else "",
+            str(row["verdict"]).replace("_", " ") if row else "no experiment has closed yet",
+            ", ".join(result.active) or "none yet",
+            ", ".join(result.false) or "none",
+        )
+    console.print(table)
+
 
 def percent_of(share: float) -> str:
     """A share as a signed percentage."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from orchestration.errors import Refusal
 from orchestration.sandbox import organic, state
+from orchestration.sandbox.campaigning import Campaigning
 from orchestration.sandbox.chance import Chance
 from orchestration.sandbox.crowd import WINDOW, Crowd
 from orchestration.sandbox.eventlog import EventLog
@@ -114,20 +116,25 @@ class World:
         return target
 
     def _step(self, before: state.State, end: int) -> tuple[state.State, pa.Table]:
-        messages, outbox = collect(self.outbox, self._chance, before.outbox, before.now, end)
+        messages, outbox = collect(
+            self.outbox, self._chance, before.outbox, before.now, end, self.preset.campaigns.keys()
+        )
         log = EventLog(f"sandbox/{self.preset.preset}", self._chance, self.preset.delivery, before.pending)
         crowd, familiarity, lived = before.crowd, before.familiarity, before.lived
         first = micros(self.preset.starts_at) // DAY
-        mailing = Mailing(
-            self.preset, self._chance, Response(self.preset, self._chance, self._extract), familiarity, log
-        )
+        response = Response(self.preset, self._chance, self._extract)
+        mailing = Mailing(self.preset, self._chance, response, familiarity, log)
+        campaigns = {
+            program: Campaigning(self.preset, campaign, self._chance, response, log)
+            for program, campaign in self.preset.campaigns.items()
+        }
         if lived < first:
             organic.introduce(self.preset, crowd, log, before.now)
         days = messages.at // DAY
         for day in range(before.now // DAY, (end - 1) // DAY + 1):
             if day > lived:
                 crowd, lived = self._dawn(crowd, familiarity, log, day), day
-            crowd = self._mail(crowd, mailing, messages.take(days == day))
+            crowd = self._address(crowd, mailing, campaigns, messages.take(days == day))
         events, pending = log.split(end)
         return replace(before, now=end, lived=lived, outbox=outbox, crowd=crowd, pending=pending), events
 
@@ -137,9 +144,12 @@ class World:
         mailed[:, day % (WINDOW + 1)] = 0
         return organic.live(self.preset, replace(crowd, mailed=mailed), log, day, micros(self.preset.starts_at) // DAY)
 
-    def _mail(self, crowd: Crowd, mailing: Mailing, messages: Messages) -> Crowd:
+    def _address(
+        self, crowd: Crowd, mailing: Mailing, campaigns: Mapping[str, Campaigning], messages: Messages
+    ) -> Crowd:
         for experiment in dict.fromkeys(messages.experiment_id):
-            crowd = mailing.deliver(crowd, messages.take(np.asarray(messages.experiment_id == experiment)))
+            batch = messages.take(np.asarray(messages.experiment_id == experiment))
+            crowd = campaigns.get(str(batch.program[0]), mailing).deliver(crowd, batch)
         return crowd
 
 

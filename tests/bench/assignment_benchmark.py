@@ -49,8 +49,8 @@ def audience(connection: duckdb.DuckDBPyConnection, people: int) -> None:
     connection.execute("create schema if not exists marts")
     connection.execute(
         f"""
-        create or replace table marts.audience as
-        select sha256('person ' || range)[1:32] as user_id, {list(SEGMENTS)}[range % 3 + 1] as segment, true as is_subscribed
+        create or replace table marts.program_audience as
+        select 'subject_lines' as program, sha256('person ' || range)[1:32] as user_id, {list(SEGMENTS)}[range % 3 + 1] as segment
         from range({people})
         """
     )
@@ -66,7 +66,7 @@ def timed(connection: duckdb.DuckDBPyConnection, program: Program) -> tuple[floa
             create or replace table main.bare as
             select user_id, {UNIT_NUMBER_SQL.format(salt="$holdout")} as holdout, {UNIT_NUMBER_SQL.format(salt="$salt")} as number,
                 sha256($experiment || '/' || user_id) as send_id
-            from marts.audience
+            from marts.program_audience
             """,
             {"holdout": "subject_lines/holdout", "salt": SALT, "experiment": EXPERIMENT},
         )

@@ -150,8 +150,8 @@ def prepare(folder: Path, recipients: int) -> None:
     with warehouse.connect() as connection:
         connection.execute(
             f"""
-            create schema if not exists marts;
-            create table marts.audience as
+            create schema if not exists intermediate;
+            create table intermediate.int_people as
                 select 'u' || number as user_id, 'new' as segment, 'UTC' as timezone, true as is_subscribed
                 from range({recipients}) as people (number) where number % 20 <> 3;
             insert into ledger.experiments values

@@ -253,8 +253,8 @@ def live(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Wareh
         connection.execute("create schema marts")
         connection.execute(
             """
-            create table marts.audience as
-            select 'u' || range as user_id, 'all people' as segment, true as is_subscribed from range(6000)
+            create table marts.program_audience as
+            select 'p' as program, 'u' || range as user_id, 'all people' as segment from range(6000)
             """
         )
         connection.execute(

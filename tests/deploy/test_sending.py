@@ -172,7 +172,9 @@ def test_a_stop_holds_within_one_call_and_can_be_lifted(house: Warehouse) -> Non
 
 def test_nobody_is_written_to_at_night_nor_days_later(house: Warehouse) -> None:
     with house.connect() as connection:
-        connection.execute("update marts.audience set timezone = 'Pacific/Auckland'")  # 01:00 there at noon UTC
+        connection.execute(
+            "update intermediate.int_people set timezone = 'Pacific/Auckland'"
+        )  # 01:00 there at noon UTC
     channel, clock = PlayedChannel(), MovingClock()
     assert reasons(sent(house, channel, clock), "deferred") == {"quiet hours"}
     assert channel.taken == []

@@ -15,6 +15,7 @@ from orchestration.programs.definition import Program
 MONDAY = dt.datetime.fromisoformat("2026-02-02T05:00:00")
 WEEK = dt.timedelta(weeks=1)
 SEGMENTS = ("new", "loyal")
+PROGRAMS = ("news", "winback", "late")
 SHARES = {"baseline": 0.2, "exploit": 0.5, "explore": 0.3}
 RULES = Rules.load()
 
@@ -52,8 +53,9 @@ def warehouse_in(folder: Path, people: int = 6000) -> Warehouse:
         connection.executemany("insert into policy.policy values (?, ?)", [list(row) for row in policy().items()])
         connection.execute(
             f"""
-            create table marts.audience as
-            select 'u' || range as user_id, {list(SEGMENTS)}[range % 2 + 1] as segment, true as is_subscribed from range({people})
+            create table marts.program_audience as
+            select programs.program, 'u' || range as user_id, {list(SEGMENTS)}[range % 2 + 1] as segment
+            from range({people}) cross join (select unnest({list(PROGRAMS)}) as program) as programs
             """
         )
         connection.execute(

@@ -60,8 +60,8 @@ def warehouse(tmp_path: Path) -> Warehouse:
             create schema marts;
             create table marts.tag_posteriors (program varchar, metric varchar, segment varchar, tag varchar, cycle bigint,
                 posterior_mean double, posterior_sd double, experiments bigint);
-            create table marts.audience as
-            select 'u' || range as user_id, ['new', 'regular'][range % 2 + 1] as segment, true as is_subscribed from range(2000)
+            create table marts.program_audience as
+            select 'subject_lines' as program, 'u' || range as user_id, ['new', 'regular'][range % 2 + 1] as segment from range(2000)
             """
         )
     return made
@@ -106,7 +106,7 @@ def test_only_the_baseline_passes_unread_unless_the_program_says_so(warehouse: W
     assert len(queue) == sum(row["decision"] == "waiting" for row in rows)
     assert {row["waits_because"] for row in queue} == {"default: no rule allows it"}
     judged = warehouse.rows(
-        "select rule, rules_version, count(*) as n from ledger.judgements group by all order by rule"
+        "select rule, rules_version, count(*) as n from ledger.judgements where stage = 'approval' group by all order by rule"
     )
     assert {row["rules_version"] for row in judged} == {RULES.version}
     assert [(row["rule"], row["n"]) for row in judged] == [("default", len(queue)), ("own_text", 2)]

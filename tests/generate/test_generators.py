@@ -100,7 +100,7 @@ def test_a_used_up_tag_set_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [("themes: [", "not valid YAML"), ("themes: []", "themes"), ("openings: 3", "themes")]
+    ("content", "reason"), [("themes: [", "not valid YAML"), ("themes: []", "openings"), ("openings: 3", "openings")]
 )
 def test_a_broken_grammar_is_refused(tmp_path: Path, content: str, reason: str) -> None:
     file = tmp_path / "grammar.yaml"

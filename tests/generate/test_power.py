@@ -21,8 +21,8 @@ def warehouse_in(folder: Path, people: int, rate: float | None) -> Warehouse:
         connection.execute("create schema marts")
         connection.execute(
             f"""
-            create table marts.audience as
-            select 'u' || range as user_id, 'new' as segment, true as is_subscribed from range({people})
+            create table marts.program_audience as
+            select '{PROGRAM.program}' as program, 'u' || range as user_id, 'new' as segment from range({people})
             """
         )
         connection.execute(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orchestration.programs.definition import Metric, Program
+from orchestration.programs.definition import Program
+from orchestration.programs.metric import Metric
 
 BASE: dict[str, Any] = {"name": "m", "event": "Any Activity", "within_days": 7}
 

@@ -13,6 +13,7 @@ select
     program,
     version,
     {{ json_text('spec', '$.channel') }} as channel,
+    coalesce({{ json_text('spec', '$.audience') }}, 'subscribed') as audience,
     {{ json_text('spec', '$.cadence') }} as cadence,
     cast({{ json_text('spec', '$.thresholds.min_units_per_arm') }} as double) as min_units_per_arm,
     cast({{ json_text('spec', '$.thresholds.min_conversions_per_arm') }} as double) as min_conversions_per_arm,
