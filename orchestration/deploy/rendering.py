@@ -1,7 +1,8 @@
 """Bodies of messages: strict jinja2 templates, one text and if wanted one HTML file for each program or for all of them.
 
 ``<program>.txt.j2`` and ``<program>.html.j2``, else ``default.txt.j2`` and ``default.html.j2``, in the folder ``LOOP_TEMPLATES``
-or ``orchestration/deploy/templates/``. They may use ``text`` (the creative), ``program``, ``segment`` and ``send_id``, and must use ``unsubscribe_url``.
+or ``orchestration/deploy/templates/``. They may use ``text`` (the creative), ``program``, ``segment`` and ``send_id``, and must use
+``unsubscribe_url``.
 """
 
 import os

@@ -29,6 +29,7 @@ GROWTH_MODELS = (
     "weekly_actives",
     "email_performance",
 )
+PULLED_DAILY = ("+int_channels__reported_daily",)
 SEEDS = ("policy", "machine_agents", "touch_sources")
 NewWarehouse = Callable[[Path], Warehouse]
 

@@ -12,12 +12,12 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from orchestration.measure.aggregates import DailyRow, Window, replace_windows
-from tests.dbt.conftest import EVENT_MODELS, NewWarehouse
+from tests.dbt.conftest import EVENT_MODELS, PULLED_DAILY, NewWarehouse
 
 FIRST = dt.date.fromisoformat("2026-01-01")
 DAY = dt.timedelta(days=1)
 LEVELS = ("account", "campaign", "ad_set", "ad")
-MODELS = [*EVENT_MODELS, "stg_channels__daily", "int_channels__daily", "channel_performance"]
+MODELS = [*EVENT_MODELS, *PULLED_DAILY, "stg_channels__daily", "int_channels__daily", "channel_performance"]
 Readings = list[tuple[dict[str, Any], list[dict[str, Any]]]]
 
 
@@ -184,7 +184,7 @@ def test_a_reading_that_finds_nothing_withdraws(
     row = DailyRow(cost=Decimal(5), impressions=10, clicks=1)
     replace_windows(warehouse, [Window("meta", "a", "account", FIRST, [row])], first)
     replace_windows(warehouse, [Window("meta", "a", "account", FIRST, [])], second)
-    project.build(warehouse, select=["stg_channels__daily", "int_channels__daily"], command="run")
+    project.build(warehouse, select=[*PULLED_DAILY, "stg_channels__daily", "int_channels__daily"], command="run")
     assert warehouse.rows("select * from intermediate.int_channels__daily") == []
     [row] = warehouse.rows("select superseded_at from staging.stg_channels__daily")
     assert row["superseded_at"] == second

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
-from tests.dbt.conftest import EVENT_MODELS, NewWarehouse, receive
+from tests.dbt.conftest import EVENT_MODELS, PULLED_DAILY, NewWarehouse, receive
 from tests.dbt.lives import BATCHES, RATES, START, random_lives
 from tests.dbt.lives_reference import LivesReference
 
@@ -17,7 +17,10 @@ OWN = (
     "path:models/staging/rates",
     "path:models/staging/channels",
     "path:models/intermediate/revenue",
-    "path:models/intermediate/channels",
+    *PULLED_DAILY,
+    "int_channels__daily",
+    "int_channels__touches",
+    "int_channels__credits",
     "referral",
     "sessions",
     "engaged_retention",

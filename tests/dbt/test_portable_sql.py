@@ -35,8 +35,9 @@ NUMBER = re.compile(r"\d*\.\d+|\d+\.\d*")
 
 
 @pytest.fixture(scope="module")
-def compiled(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Name -> SQL as DuckDB gets it, of every model and data test."""
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Name -> SQL as DuckDB gets it, of every model and data test; in a folder of its own, where no unit test was ever written."""
+    project = DbtProject(target=tmp_path_factory.mktemp("portable"))
     warehouse = Warehouse(tmp_path_factory.mktemp("compiled"))
     warehouse.migrate()
     project.build(warehouse, command="compile", exclude=["resource_type:unit_test"])

@@ -138,7 +138,9 @@ def test_kills_of_files_and_kafka_lose_and_double_nothing() -> None:
     command = [sys.executable, str(bench), "--kills", "6", "--events", "2000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout) | {"seconds": 0} == {
+    found = json.loads(done.stdout) | {"seconds": 0}
+    assert found.pop("killed_at_work") <= 6
+    assert found == {
         "kills": 6,
         "events": 2000,
         "lost": 0,
