@@ -27,7 +27,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     sender_kills.prepare(tmp_path, 40)
     with duckdb.connect(str(tmp_path / "loop.duckdb")) as connection:  # wherever it is day now, people live
         zone = f"Etc/GMT{now.hour - 12:+d}"
-        connection.execute("update marts.audience set timezone = ?", [zone])
+        connection.execute("update intermediate.int_people set timezone = ?", [zone])
     return Warehouse(tmp_path)
 
 

@@ -41,6 +41,18 @@ ages as (
     from terms
 ),
 
+definitions as (
+    select 'exact' as definition
+    union all
+    select 'unbounded' as definition
+),
+
+clocks as (
+    select 'calendar' as clock
+    union all
+    select '24 hours' as clock
+),
+
 -- Every span of every definition, by the bracket or the day it is found under.
 spans as (
     select
@@ -51,8 +63,8 @@ spans as (
         case when definitions.definition = 'exact' then ages.age end as to_day,
         ages.age as seen_day
     from ages
-    cross join (select 'exact' as definition union all select 'unbounded' as definition) as definitions
-    cross join (select 'calendar' as clock union all select '24 hours' as clock) as clocks
+    cross join definitions
+    cross join clocks
     union all
     select
         'bracket' as definition,
@@ -63,7 +75,7 @@ spans as (
         ages.age * terms.bracket_days as seen_day
     from ages
     cross join terms
-    cross join (select 'calendar' as clock union all select '24 hours' as clock) as clocks
+    cross join clocks
     where ages.age > 0 and ages.age * terms.bracket_days <= terms.retention_days
 ),
 
