@@ -24,7 +24,10 @@ looks as (
 ),
 
 counts as (
-    {% for counter, field in [('likes', 'likeCount'), ('reposts', 'repostCount'), ('replies', 'replyCount'), ('quotes', 'quoteCount'), ('bookmarks', 'bookmarkCount')] %}
+    {% for counter, field in [
+        ('likes', 'likeCount'), ('reposts', 'repostCount'), ('replies', 'replyCount'), ('quotes', 'quoteCount'),
+        ('bookmarks', 'bookmarkCount'),
+    ] %}
         select
             provider,
             account_id,

@@ -11,16 +11,17 @@ told as (
     from {{ ref('stg_events__timed') }}
     where type = 'alias' and user_id is not null and {{ json_text('properties', '$.previousId') }} <> user_id
     group by {{ json_text('properties', '$.previousId') }}
-)
+),
+
 {% for hop in range(4) %}
     {%- set before = 'told' if loop.first else 'hop_' ~ (hop - 1) %}
-    , hop_{{ hop }} as (
+    hop_{{ hop }} as (
         select
             {{ before }}.user_id,
             coalesce(further.person_id, {{ before }}.person_id) as person_id
         from {{ before }}
         left join told as further on {{ before }}.person_id = further.user_id
-    )
+    ){{ ',' if not loop.last }}
 {% endfor %}
 
 select

@@ -29,7 +29,7 @@ suspects as (
         event_key,
         ingested_at
     from keys
-    where event_key in (select event_key from keys where {{ is_new }})
+    where event_key in (select fresh.event_key from keys as fresh where {{ is_new }})
     union
     select
         event_key,

@@ -21,7 +21,8 @@ fields as (
         try_cast({{ json_at('item', ['day']) }} as date) as day,
         try_cast({{ json_at('item', ['emails_sent']) }} as bigint) as recipients,
         cast(null as bigint) as delivered,
-        try_cast({{ json_at('item', ['bounces', 'hard_bounces']) }} as bigint) + try_cast({{ json_at('item', ['bounces', 'soft_bounces']) }} as bigint) as bounces,
+        try_cast({{ json_at('item', ['bounces', 'hard_bounces']) }} as bigint)
+        + try_cast({{ json_at('item', ['bounces', 'soft_bounces']) }} as bigint) as bounces,
         try_cast({{ json_at('item', ['opens', 'unique_opens']) }} as bigint) as opens,
         try_cast({{ json_at('item', ['clicks', 'unique_subscriber_clicks']) }} as bigint) as clicks,
         try_cast({{ json_at('item', ['unsubscribed']) }} as bigint) as unsubscribes,

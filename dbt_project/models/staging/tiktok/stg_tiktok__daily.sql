@@ -36,7 +36,7 @@ select
     case when readings.level <> 'account' then fields.campaign_id end as campaign_id,
     case when readings.level <> 'account' then fields.campaign_name end as campaign_name,
     case when readings.level in ('ad_set', 'ad') then fields.adgroup_id end as ad_set_id,
-    fields.ad_id as ad_id,
+    fields.ad_id,
     cast(null as string) as breakdown,
     upper(fields.currency) as currency,
     readings.day,
