@@ -22,6 +22,7 @@ GROWTH_MODELS = (
     "audience",
     "daily_actives",
     "lifecycle",
+    "program_audience",
     "referral",
     "retention",
     "retention_daily",
