@@ -69,6 +69,7 @@ def built(project: DbtProject, rows: list[Increment], tmp_path_factory: pytest.T
             "every_element_is_accounted_for_int_channels__events_",
             "user_days_hold_every_activity",
             "growth_by_arm",
+            "program_audience",
         ],
     )
     return warehouse
