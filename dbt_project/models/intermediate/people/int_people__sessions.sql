@@ -32,7 +32,10 @@ activity as (
         person_id as user_id,
         occurred_at,
         cast(occurred_at as date) as activity_on,
-        case when event_name in ('{{ clicks | join("', '") }}') and creative_id is not null then 1 else 0 end as clicks
+        case
+            when event_name in ('{{ clicks | join("', '") }}') and creative_id is not null then 1
+            else 0
+        end as clicks
     from events
     where
         is_activity
