@@ -22,7 +22,9 @@ def build(
     house = Warehouse(settings.warehouse)
     house.migrate()
     exclude = left_out("all") if tests else ("resource_type:unit_test", "resource_type:test")
-    results = DbtProject(engine=settings.engine).build(house, exclude=exclude, full_refresh=full_refresh)
+    results = DbtProject(engine=settings.engine).build(
+        house, exclude=exclude, full_refresh=full_refresh, keep_views=True
+    )
     publication = publish(house)
     out.print(
         f"{len(results)} nodes built and tested on {settings.engine} in {sum(node.seconds for node in results):.1f} s, "

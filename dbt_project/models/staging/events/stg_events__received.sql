@@ -2,7 +2,7 @@
 -- tables that are declared as adapters. A view; filters on ingested_at and received_at reach the tables. Where the receiver has brought
 -- nothing, its parsers are left out of every reading.
 
-{{ config(materialized='view') }}
+{{ config(materialized='view', meta={'view_written': 'each_build'}) }}
 
 select
     {% for column in raw_event_columns() %}
