@@ -1,4 +1,5 @@
--- Fails when staging loses or invents an event: what it kept and the duplicates it counted are exactly what was received.
+-- Fails when staging loses or invents an event: what it kept and the duplicates it counted are exactly what was
+-- received, and as many as the instants tell.
 
 select
     received.events as received,
@@ -11,4 +12,5 @@ cross join (
         coalesce(sum(duplicates), 0) as duplicates
     from {{ ref('stg_events__events') }}
 ) as kept
-where received.events <> kept.events + kept.duplicates
+cross join (select coalesce(sum(events), 0) as events from {{ ref('stg_events__instants') }}) as told
+where received.events <> kept.events + kept.duplicates or received.events <> told.events

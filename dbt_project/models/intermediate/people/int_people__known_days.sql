@@ -19,9 +19,17 @@ events as (
         occurred_at,
         case when is_activity then occurred_at end as active_at,
         case when is_activity then event_name end as activity,
-        case when is_activity and event_name in ('{{ click_events() | join("', '") }}') and creative_id is not null then 1 end as click,
+        case
+            when
+                is_activity
+                and creative_id is not null
+                and event_name in ({{ click_events() }})
+                then 1
+        end as click,
         case when is_activity and event_name = 'Order Completed' then value end as order_value,
-        case when is_activity and event_name = 'Order Completed' and currency is not null then {{ key_of(['currency']) }} end as currency_key
+        case
+            when is_activity and event_name = 'Order Completed' and currency is not null then {{ key_of(['currency']) }}
+        end as currency_key
     from {{ ref('stg_events__events') }}
     where
         person_id is not null

@@ -55,7 +55,13 @@ events as (
         person_id as user_id,
         occurred_at,
         cast(occurred_at as date) as activity_on,
-        case when event_name in ('{{ click_events() | join("', '") }}') and creative_id is not null then 1 else 0 end as clicks
+        case
+            when
+                creative_id is not null
+                and event_name in ({{ click_events() }})
+                then 1
+            else 0
+        end as clicks
     from {{ ref('stg_events__events') }}
     where
         is_activity
