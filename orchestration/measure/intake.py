@@ -19,6 +19,7 @@ from orchestration.measure.mapping import (
     ResultsMapping,
     UnitsMapping,
 )
+from orchestration.measure.packing import unpacked
 from orchestration.measure.pseudonyms import hold_key, pseudonym, pseudonym_key
 from orchestration.measure.reading import Opened, identifier, literal, load, open_file, unreadable
 from orchestration.measure.report import Early, ImportReport, Progress, earlier, import_id_of, record, require_rows
@@ -54,11 +55,28 @@ def take(
         Early: if the file holds rows of ``until`` or after.
     """
     tell = progress or (lambda line: None)
-    if holds_documents(path, mapping):
-        return take_documents(
-            warehouse, path, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
+    with unpacked(path, warehouse.folder) as plain:
+        if holds_documents(plain, mapping):
+            return take_documents(
+                warehouse, plain, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
+            )
+        return _take_table(
+            warehouse, plain, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
         )
-    content, now = _digest(path), clock.now()
+
+
+def _take_table(
+    warehouse: Warehouse,
+    path: Path,
+    mapping: Mapping,
+    now: dt.datetime,
+    tell: Progress,
+    *,
+    identity: str,
+    may_be_empty: bool,
+    until: dt.datetime | None,
+) -> ImportReport:
+    content = _digest(path)
     import_id = import_id_of(content, mapping, identity)
     warehouse.migrate()
     with warehouse.connect() as connection:

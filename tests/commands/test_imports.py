@@ -243,3 +243,12 @@ def test_a_file_without_figures_or_days_is_refused(place: Path, loop: Command) -
     assert "y.csv -> is mapped without day" in loop("import", no_day, "--kind", "channel_daily").err
     no_currency = file(place, "z.csv", "provider,account_id,level,day,cost", "meta,1,account,2026-11-01,5")
     assert "z.csv -> is mapped without currency" in loop("import", no_currency, "--kind", "channel_daily").err
+
+
+def test_the_doctor_looks_into_drop_folders(place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "drop").mkdir()
+    (place / "drop" / "x.ndjson").write_text("{}\n", encoding="utf-8")
+    monkeypatch.setenv("LOOP_DROP", f"{place / 'drop'} nothing://x")
+    told = " ".join(loop("doctor").out.split())
+    assert "1 files" in told
+    assert "nothing:// -> cannot be read here" in told

@@ -104,7 +104,7 @@ def test_an_import_that_dies_at_its_last_step_leaves_nothing_and_can_be_repeated
         ("x.csv", b"", "x.csv -> is empty. Give a file with rows."),
         ("x.csv", HEADER.encode() + b"\n", "x.csv -> holds no rows. Give a file with rows."),
         ("x.csv", b"a,A\n1,2\n", "x.csv -> has two columns named 'a'. Give every column its own name."),
-        ("x.xlsx", b"PK", "x.xlsx -> is of no known format. Give .csv, .parquet, .ndjson, .jsonl or .json, also with .gz."),
+        ("x.xlsx", b"PK", "x.xlsx -> is of no known format. Give .csv, .parquet, .ndjson, .jsonl or .json, also with .gz"),
         ("x.parquet", b"no parquet at all", "x.parquet -> cannot be read ("),
         ("x.csv.gz", b"no gzip", "x.csv.gz -> cannot be read ("),
         ("x.csv", b"\xff\xfe\x00", "x.csv -> cannot be read ("),
