@@ -67,29 +67,46 @@ def test_both_ways_come_to_the_same(tmp_path: Path, changes: list[dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("line", "is_wholesale"),
+    "line",
     [
-        (json.dumps(GOOD), True),
-        (json.dumps(GOOD | {"event_name": ""}), True),  # one document in doubt is judged by itself
-        ("", True),
-        ("null", True),
-        ("{broken", False),
-        ("[1]", False),
-        (json.dumps(GOOD | {"late": 1}), False),  # a name that the first lines did not have
-        (json.dumps(GOOD)[:-1] + ', "source": "t"}', False),
-        (json.dumps(GOOD | {"Source": "t"}), False),
+        json.dumps(GOOD),
+        json.dumps(GOOD | {"event_name": ""}),
+        "",
+        "null",
+        "{broken",
+        "[1]",
+        '"text"',
+        json.dumps(GOOD | {"late": 1}),  # a name that the first lines did not have
+        json.dumps(GOOD)[:-1] + ', "source": "t"}',
+        json.dumps(GOOD)[:-1] + ', "more": 1, "more": 2}',
+        json.dumps(GOOD | {"Source": "t"}),
+        json.dumps(GOOD | {"source_1": "t"}),
+        json.dumps({"event_id": None, "source": "s"}),
     ],
 )
-def test_what_the_reader_would_swallow_is_judged_by_document(line: str, is_wholesale: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [3, 20_500])
+def test_one_line_does_not_change_how_the_others_are_read(place: int, line: str, tmp_path: Path) -> None:
+    good = [json.dumps(GOOD | {"event_id": f"e{number}"}) for number in range(20_500)]
     path = tmp_path / "x.ndjson"
-    path.write_text("".join(json.dumps(GOOD) + "\n" for _ in range(20_500)) + line + "\n", encoding="utf-8")
+    path.write_text("\n".join([*good[:place], line, *good[place:], ""]), encoding="utf-8")
     found = staged(path, by_document=False)
-    assert found[0] == is_wholesale
+    assert found[0], "read wholesale"
     assert found[1] == staged(path, by_document=True)[1]
+
+
+def test_where_the_odd_ones_are_many_all_are_judged_one_by_one(tmp_path: Path) -> None:
+    odd = [json.dumps(GOOD | {"Source": "t"}), "{broken", json.dumps(GOOD | {f"n{n}": n for n in range(9)})]
+    path = tmp_path / "x.ndjson"
+    path.write_text("".join(f"{json.dumps(GOOD)}\n{odd[n % 3]}\n" for n in range(300)), encoding="utf-8")
+    found = staged(path, by_document=False)
+    assert not found[0]
+    assert found[1] == staged(path, by_document=True)[1]
+    path.write_text("".join(json.dumps(GOOD | {f"n{n}": n}) + "\n" for n in range(1_500)) + "{\n", encoding="utf-8")
+    assert not staged(path, by_document=False)[0], "every document has names of its own"
 
 
 def test_a_field_that_differs_by_case_is_no_field_of_the_contract(tmp_path: Path) -> None:
     path = tmp_path / "x.ndjson"
     path.write_text(json.dumps(GOOD | {"Source": "t", "source_1": 2}) + "\n", encoding="utf-8")
     told, rows = staged(path, by_document=False)
-    assert (told, json.loads(rows[0][-2])) == (False, {"Source": "t", "source_1": 2})
+    assert (told, json.loads(rows[0][-2])) == (False, {"Source": "t", "source_1": 2}), "no document is named plainly"
