@@ -2,13 +2,14 @@
 
 The engine's reader splits a document into its fields for a third of what a look at the document as JSON costs, but it tells
 neither which fields it left out nor why it failed. So the names come from the first lines, and any other name, a repeated one or
-a line that is no object stops the reading. Then all names are looked up, and the reader passes over what it cannot read; documents
-that it passed over, or that are named otherwise than nearly all, are judged one by one, as is each that is not certain to be good.
-If these are many, so is the whole file. What is stored does not depend on the way taken.
+a line that is no object stops the reading. A file with such lines is read by a reader that passes over them, and a second look finds
+the documents of which it left something out. These are judged one by one, as is each that is not certain to be good; if they are many,
+so is the whole file. What is stored does not depend on the way taken.
 """
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from orchestration.measure.predicates import Place
 from orchestration.measure.reading import identifier, literal, place_of
 
 _UNJUDGED = "not judged yet"
-_LISTS = 1_000  # different lists of names in a file above which it has no usual ones
-_RARE = 0.001  # of documents with a list of names up to which it is not a usual one
+_SAMPLE = 20_000  # documents whose names are taken as those of the file
 _SHARE = 0.05  # of documents in doubt above which one more look at all is cheaper than an update; decides the time, no outcome
 
 
@@ -47,21 +47,22 @@ def stage(
     options = f"format = 'newline_delimited', maximum_object_size = {longest}"
     reader = f"""read_json({place_of(path)}, {options}, records = 'true', maximum_depth = 1, map_inference_threshold = -1,
         field_appearance_threshold = 0)"""
-    found: list[str] = []
-    try:
-        found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
-        is_read = _are_told_apart(found) and _accept(connection, reader, found, contract, now)
-    except (duckdb.InvalidInputException, duckdb.BinderException):
-        is_read = False
+    is_read = False
+    if not _has_broken_lines(connection, objects):
+        try:
+            found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
+            is_read = _are_told_apart(found) and _accept(connection, reader, found, contract, now)
+        except (duckdb.InvalidInputException, duckdb.BinderException):
+            is_read = False
     if not is_read or _has_too_many_doubts(connection):
-        named = _names(connection, objects)
-        if named is None or (is_read and set(named[0]) == set(found)):
+        usual = _usual_names(connection, objects, contract)
+        found = list(dict.fromkeys(name for names in usual for name in names))
+        if not found:
             return False
-        found, odd = named
         columns = ", ".join(f"{literal(name)}: 'JSON'" for name in found)
         lenient = f"read_json({place_of(path)}, {options}, ignore_errors = true, columns = {{{columns}}})"
         _accept(connection, lenient, found, contract, now)
-        _doubt(connection, objects, odd)
+        _doubt_other_names(connection, objects, usual, found)
         if _has_too_many_doubts(connection):
             return False
     _judge_the_rest(connection, objects, contract, now)
@@ -69,46 +70,53 @@ def stage(
     return True
 
 
+def _has_broken_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> bool:
+    """Whether a line is no object: a tenth of a reading, which would be stopped there."""
+    query = f"select count(*) from ({objects}) where json is null or not starts_with(json, '{{')"
+    return bool(connection.execute(query).fetchall()[0][0])
+
+
 def _has_too_many_doubts(connection: duckdb.DuckDBPyConnection) -> bool:
     query = "select count(*) filter (reason = $1) > $2 * count(*) from staged"
     return bool(connection.execute(query, [_UNJUDGED, _SHARE]).fetchall()[0][0])
 
 
-def _names(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple[list[str], list[tuple[str, ...]]] | None:
-    """Names that nearly all documents use, and the lists of names of the others; None if these are too many.
+def _usual_names(connection: duckdb.DuckDBPyConnection, objects: str, contract: Contract) -> list[list[str]]:
+    """Lists of names of the first documents, the most frequent first.
 
-    A document is one of the others if it repeats a name, or has one that differs from another's by case alone.
+    None repeats a name, has one that differs from another by case alone, or one beyond the contract that many documents lack.
     """
-    query = (
-        f"select json_keys(json) as names, count(*) as n from ({objects}) where json_type(json) = 'OBJECT' group by all"
-    )
     lists = connection.execute(
-        f"select names, n, sum(n) over () from ({query}) order by n desc, names limit {_LISTS + 1}"
+        f"""select names, count(*) as n
+        from (select json_keys(json) as names from ({objects}) where json_type(json) = 'OBJECT' limit {_SAMPLE})
+        group by names order by n desc, names"""
     ).fetchall()
-    if not lists or len(lists) > _LISTS:
-        return None
-    found: list[str] = []
-    odd: list[tuple[str, ...]] = []
-    for names, count, total in lists:
-        more = [*found, *dict.fromkeys(name for name in names if name not in found)]
-        is_plain = len(set(names)) == len(names) and _are_told_apart(more)
-        # A name that a few documents alone have is not worth a column.
-        if is_plain and (len(more) == len(found) or count > _RARE * total):
-            found = more
-        else:
-            odd.append(tuple(names))
-    return (found, odd) if found else None
+    told: Counter[str] = Counter()
+    for names, count in lists:
+        told.update(dict.fromkeys(names, count))
+    often = (1 - _SHARE) * sum(count for _, count in lists)
+    usual: list[list[str]] = []
+    known: list[str] = []
+    for names, _ in lists:
+        more = [*known, *(name for name in names if name not in known)]
+        is_common = all(name in contract.fields or told[name] >= often for name in names)
+        if is_common and len(set(names)) == len(names) and _are_told_apart(more):
+            usual, known = [*usual, names], more
+    return usual
 
 
-def _doubt(connection: duckdb.DuckDBPyConnection, objects: str, odd: list[tuple[str, ...]]) -> None:
-    """Takes back what was said of documents with these lists of names."""
-    if not odd:
-        return
+def _doubt_other_names(
+    connection: duckdb.DuckDBPyConnection, objects: str, usual: list[list[str]], found: list[str]
+) -> None:
+    """Takes back what was said of documents that repeat a name or have one that was not read."""
+    # Lists are compared with the two most frequent ones first, since to look into a list costs several times as much.
+    same = " or ".join(f"names = ${place}" for place in ("first", "second"))
     connection.execute(
         f"""update staged set reason = $unjudged where rowid - (select min(rowid) from staged) in (
             select line from (select row_number() over () - 1 as line, json_keys(json) as names from ({objects}))
-            where names in (select unnest($odd)))""",
-        {"unjudged": _UNJUDGED, "odd": [list(names) for names in odd]},
+            where not case when {same} then true
+                else list_has_all($found, names) and len(list_distinct(names)) = len(names) end)""",
+        {"unjudged": _UNJUDGED, "first": usual[0], "second": usual[min(1, len(usual) - 1)], "found": found},
     )
 
 
