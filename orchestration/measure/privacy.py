@@ -46,7 +46,7 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     One look with a regular expression spares the many objects in which there is nothing to hide.
 
     Args:
-        document: A column of JSON text, null where there is none.
+        document: A column of JSON, or of its text, null where there is none.
         field: The contract's field that it is, such as ``properties``.
     """
     paths = [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
@@ -56,7 +56,7 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     keys = literal(f'"({"|".join(sorted({re.escape(path[0]) for path in paths}))})"')
     suspicion = f"contains({document}, '@') or contains({document}, '%40') or regexp_matches({document}, {keys})"
     clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
-    return f"cast(case when {suspicion} then {clean} else {document} end as json)"
+    return f"case when {suspicion} then cast({clean} as json) else cast({document} as json) end"
 
 
 def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:

@@ -34,35 +34,29 @@ def stage(
     *,
     longest: int,
     is_opaque: bool,
+    expects_faults: bool = False,
 ) -> bool:
     """Fills ``staged`` as :func:`documents.stage` does.
 
     Args:
         objects: Query of the file's documents, one column ``json``.
         longest: Bytes of a line.
+        expects_faults: Begin with the reader that passes over what it cannot read, instead of coming to it when the other was stopped.
 
     Returns:
         Whether it could; if not, the file has to be judged document by document.
     """
     options = f"format = 'newline_delimited', maximum_object_size = {longest}"
-    reader = f"""read_json({place_of(path)}, {options}, records = 'true', maximum_depth = 1, map_inference_threshold = -1,
-        field_appearance_threshold = 0)"""
-    is_read = False
-    if not _has_broken_lines(connection, objects):
-        try:
-            found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
-            is_read = _are_told_apart(found) and _accept(connection, reader, found, contract, now)
-        except (duckdb.InvalidInputException, duckdb.BinderException):
-            is_read = False
-    if not is_read or _has_too_many_doubts(connection):
+    found = [] if expects_faults else _read_strictly(connection, path, options, contract, now)
+    if not found or _has_too_many_doubts(connection):
         usual = _usual_names(connection, objects, contract)
-        found = list(dict.fromkeys(name for names in usual for name in names))
-        if not found:
+        named = list(dict.fromkeys(name for names in usual for name in names))
+        if not named or set(named) == set(found):
             return False
-        columns = ", ".join(f"{literal(name)}: 'JSON'" for name in found)
+        columns = ", ".join(f"{literal(name)}: 'JSON'" for name in named)
         lenient = f"read_json({place_of(path)}, {options}, ignore_errors = true, columns = {{{columns}}})"
-        _accept(connection, lenient, found, contract, now)
-        _doubt_other_names(connection, objects, usual, found)
+        _accept(connection, lenient, named, contract, now)
+        _doubt_other_names(connection, objects, usual, named)
         if _has_too_many_doubts(connection):
             return False
     _judge_the_rest(connection, objects, contract, now)
@@ -70,10 +64,20 @@ def stage(
     return True
 
 
-def _has_broken_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> bool:
-    """Whether a line is no object: a tenth of a reading, which would be stopped there."""
-    query = f"select count(*) from ({objects}) where json is null or not starts_with(json, '{{')"
-    return bool(connection.execute(query).fetchall()[0][0])
+def _read_strictly(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: str, contract: Contract, now: dt.datetime
+) -> list[str]:
+    """The names by which ``staged`` was filled; none if the reading was stopped, or they are not told apart."""
+    reader = f"""read_json({place_of(path)}, {options}, records = 'true', maximum_depth = 1, map_inference_threshold = -1,
+        field_appearance_threshold = 0)"""
+    try:
+        found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
+        if not _are_told_apart(found):
+            return []
+        _accept(connection, reader, found, contract, now)
+    except (duckdb.InvalidInputException, duckdb.BinderException):
+        return []
+    return found
 
 
 def _has_too_many_doubts(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -111,13 +115,16 @@ def _doubt_other_names(
     """Takes back what was said of documents that repeat a name or have one that was not read."""
     # Lists are compared with the two most frequent ones first, since to look into a list costs several times as much.
     same = " or ".join(f"names = ${place}" for place in ("first", "second"))
-    connection.execute(
-        f"""update staged set reason = $unjudged where rowid - (select min(rowid) from staged) in (
-            select line from (select row_number() over () - 1 as line, json_keys(json) as names from ({objects}))
-            where not case when {same} then true
-                else list_has_all($found, names) and len(list_distinct(names)) = len(names) end)""",
-        {"unjudged": _UNJUDGED, "first": usual[0], "second": usual[min(1, len(usual) - 1)], "found": found},
-    )
+    others = f"not case when {same} then true else list_has_all($found, names) and len(list_distinct(names)) = len(names) end"
+    told = {"first": usual[0], "second": usual[min(1, len(usual) - 1)], "found": found}
+    there = f"select count(*) from (select json_keys(json) as names from ({objects})) where {others}"
+    if connection.execute(there, told).fetchall()[0][0]:  # to number the lines costs as much again
+        connection.execute(
+            f"""update staged set reason = $unjudged where rowid - (select min(rowid) from staged) in (
+                select line from (select row_number() over () - 1 as line, json_keys(json) as names from ({objects}))
+                where {others})""",
+            told | {"unjudged": _UNJUDGED},
+        )
 
 
 def _are_told_apart(found: Sequence[str]) -> bool:
@@ -128,7 +135,7 @@ def _are_told_apart(found: Sequence[str]) -> bool:
 
 def _accept(
     connection: duckdb.DuckDBPyConnection, reader: str, found: Sequence[str], contract: Contract, now: dt.datetime
-) -> bool:
+) -> None:
     """Fills ``staged``; the reason of what is not certain to be good is that it is not judged yet.
 
     Raises:
@@ -141,10 +148,11 @@ def _accept(
         if name in contract.typed:  # an object is its own text; to look into it again costs as much as its reading
             is_object = f"starts_with(cast({column} as varchar), '{{')"
             text = f"case when {is_object} then cast({column} as varchar) else {text} end"
-            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}")
+            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}, {column} as j{n}")
         told.append(f"{text} as v{n}")
         read = f"{name}_read" if name.endswith("_at") else None
-        at[name] = Place(f"t{n}" if name in contract.typed else "null", f"v{n}", read)
+        is_typed = name in contract.typed
+        at[name] = Place(f"t{n}" if is_typed else "null", f"v{n}", read, document=f"j{n}" if is_typed else None)
     others = [name for name in found if name not in contract.fields]
     # A null may stand in the document or not; only the document tells.
     has_all = " and ".join(f"{identifier(name)} is not null" for name in others) or "true"
@@ -160,7 +168,6 @@ def _accept(
         from timed""",
         documents.bounds(now) | {"unjudged": _UNJUDGED},
     )
-    return True
 
 
 def _judge_the_rest(connection: duckdb.DuckDBPyConnection, objects: str, contract: Contract, now: dt.datetime) -> None:
