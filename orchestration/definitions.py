@@ -12,7 +12,14 @@ from orchestration.deploy.assets import experiments
 from orchestration.generate.assets import creatives
 from orchestration.learn.assets import briefs, wording
 from orchestration.measure.assets import raw_events, raw_inbox
-from orchestration.measure.pulls.assets import PULLS, pulls_job, pulls_schedule
+from orchestration.measure.pulls.assets import (
+    CHECKS,
+    PULLS,
+    arrivals_job,
+    arrivals_schedule,
+    pulls_job,
+    pulls_schedule,
+)
 from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
 from orchestration.settings import read_settings
 
@@ -33,8 +40,9 @@ cycle_schedule = dg.build_schedule_from_partitioned_job(
 
 defs = dg.Definitions(
     assets=[*ASSETS, *PULLS],
-    jobs=[cycle_job, pulls_job],
-    schedules=[cycle_schedule, pulls_schedule],
+    asset_checks=CHECKS,
+    jobs=[cycle_job, pulls_job, arrivals_job],
+    schedules=[cycle_schedule, pulls_schedule, arrivals_schedule],
     resources={
         "warehouse": WarehouseResource(folder=str(SETTINGS.warehouse)),
         "clock": ClockResource(),

@@ -14,6 +14,7 @@ from orchestration.edges.clock import SystemClock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
 from orchestration.learn.taxonomy import Taxonomy
+from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
 from orchestration.settings import Settings
@@ -29,7 +30,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Examines programs, warehouse, published copy, dbt manifest, model key, rules, switches and channels, in this order."""
+    """Examines programs, warehouse, published copy, dbt manifest, model key, rules, switches, drop folders and channels."""
     return [
         _examined("programs", lambda: _programs(settings)),
         _examined("warehouse", lambda: _warehouse(settings)),
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examined("model", lambda: _model(settings)),
         _examined("rules", lambda: _rules(settings)),
         _examined("switches", lambda: _switches(settings)),
+        *_drops(settings),
         *_channels(settings),
     ]
 
@@ -130,6 +132,18 @@ def _manifest() -> tuple[str, bool]:
     from orchestration.edges.dbt import MANIFEST
 
     return ("parsed", True) if MANIFEST.exists() else ("missing -> Dagster cannot load. Run `loop manifest`.", False)
+
+
+def _drops(settings: Settings) -> list[Finding]:
+    """A finding for each drop folder besides the warehouse's own."""
+    return [
+        _examined("drop folder", partial(_drop, settings, place)) for place in configured_drops(settings.warehouse)[1:]
+    ]
+
+
+def _drop(settings: Settings, place: str) -> tuple[str, bool]:
+    drop = open_drop(place, settings.warehouse)
+    return f"{drop.place}, {len(drop.files()):,} files", True
 
 
 def _channels(settings: Settings) -> list[Finding]:

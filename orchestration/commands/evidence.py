@@ -18,7 +18,10 @@ def import_(
     as_: Annotated[str | None, typer.Option("--as", help="A mapping that ships, such as upworthy_tests.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A YAML file that says which column is what.")] = None,
     kind: Annotated[
-        str, typer.Option(help="Without a mapping: results, units or events in their own column names.")
+        str,
+        typer.Option(
+            help="Without a mapping: results, units, events, rates or channel_daily in their own column names."
+        ),
     ] = "results",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="target=column or target:=constant; may repeat.")
@@ -32,7 +35,7 @@ def import_(
     as_json: JsonOption = False,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Past experiments or event tables into raw; says what it refused and why."""
+    """Past experiments, event tables, exchange rates or platforms' daily figures into raw; says what it refused and why."""
     settings = settings_for(warehouse)
     from orchestration.edges.warehouse import Warehouse
     from orchestration.learn.tagging import tag_texts
@@ -125,11 +128,12 @@ def _mapping(as_: str | None, file: Path | None, kind: str, sets: list[str]) -> 
 
 def _print_report(report: Any) -> None:
     again = " (taken in before; nothing was added)" if report.already_imported else ""
+    there = f", {report.rows_duplicate:,} there already" if report.rows_duplicate else ""
     out.print(
-        f"{report.rows_read:,} rows read, {report.rows_accepted:,} accepted, {report.rows_quarantined:,} quarantined{again}"
+        f"{report.rows_read:,} rows read, {report.rows_accepted:,} accepted, {report.rows_quarantined:,} quarantined{there}{again}"
     )
     for reason, rows in sorted(report.reasons.items(), key=lambda item: -item[1]):
-        out.print(f"  {rows:,} rows: {reason}", markup=False)
+        out.print(f"  {rows:,} rows: {reason}", markup=False, soft_wrap=True)
 
 
 def replay(

@@ -94,7 +94,7 @@ def replay_(
     as_json: JsonOption = False,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Judges rows again, after the contract was mended or the time has come; what holds goes in once."""
+    """Judges rows and deliveries again, after contract, field list or parser were mended; what holds goes in once."""
     settings = settings_for(warehouse)
     from orchestration.edges.warehouse import Warehouse
     from orchestration.measure.quarantine import replay
@@ -108,9 +108,10 @@ def replay_(
     mended = (
         f", {done.not_replayable:,} of mapped files (mend the file and import it again)" if done.not_replayable else ""
     )
-    if done.deliveries:
-        mended += f", {done.deliveries:,} deliveries that only their sender can send again"
+    if done.lost:
+        mended += f", {done.lost:,} damaged stretches of the spool that only their senders can send again"
     out.print(
-        f"{done.judged:,} judged again, {done.accepted:,} accepted, {done.duplicates:,} there already, "
+        f"{done.judged:,} judged again ({done.deliveries:,} deliveries), {done.accepted:,} accepted, "
+        f"{done.duplicates:,} there already, "
         f"{done.still_refused:,} still refused{mended}"
     )

@@ -189,11 +189,12 @@ def read_spool(path: Path, key: bytes, offset: int = 0) -> Iterator[Frame | Dama
             raise Refusal(
                 str(path), "was written with another key", f"Put the key back, or set {VARIABLE} to it."
             ) from error
-        yield Frame(offset, until, first, _unpacked(opened))
+        yield Frame(offset, until, first, unpacked(opened))
         offset = until
 
 
-def _unpacked(opened: bytes) -> list[Record]:
+def unpacked(opened: bytes) -> list[Record]:
+    """The records of a frame's bytes, see :meth:`Record.packed`."""
     records, position = [], 0
     while position < len(opened):
         head_size, body_size = _SIZES.unpack_from(opened, position)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 
 from orchestration.edges.warehouse import Warehouse, transaction
@@ -80,6 +81,13 @@ def replace_windows(warehouse: Warehouse, windows: Sequence[Window], extracted_a
         Refusal: if a window is told twice, or two of its rows have the same grain.
         WarehouseLocked: if another process writes to the warehouse.
     """
+    warehouse.migrate()
+    with warehouse.connect() as connection, transaction(connection):
+        return append_windows(connection, windows, extracted_at)
+
+
+def append_windows(connection: duckdb.DuckDBPyConnection, windows: Sequence[Window], extracted_at: dt.datetime) -> int:
+    """As :func:`replace_windows`, within a transaction that is under way."""
     ids = [_window_id(window, extracted_at) for window in windows]
     if len(set(ids)) < len(ids):
         raise Refusal(
@@ -87,19 +95,17 @@ def replace_windows(warehouse: Warehouse, windows: Sequence[Window], extracted_a
         )
     for window in windows:
         _require_grain(window)
-    warehouse.migrate()
-    with warehouse.connect() as connection, transaction(connection):
-        known = {row[0] for row in connection.execute("select window_id from raw.channel_windows").fetchall()}
-        fresh = [(window, id_) for window, id_ in zip(windows, ids, strict=True) if id_ not in known]
-        if not fresh:
-            return 0
-        connection.register("daily", _table(fresh, extracted_at))
-        connection.execute("insert into raw.channel_daily by name select * from daily")
-        connection.unregister("daily")
-        connection.executemany(
-            "insert into raw.channel_windows values (?, ?, ?, ?, ?, ?, ?)",
-            [[id_, w.provider, w.account_id, w.level, w.day, len(w.rows), extracted_at] for w, id_ in fresh],
-        )
+    known = {row[0] for row in connection.execute("select window_id from raw.channel_windows").fetchall()}
+    fresh = [(window, id_) for window, id_ in zip(windows, ids, strict=True) if id_ not in known]
+    if not fresh:
+        return 0
+    connection.register("daily", _table(fresh, extracted_at))
+    connection.execute("insert into raw.channel_daily by name select * from daily")
+    connection.unregister("daily")
+    connection.executemany(
+        "insert into raw.channel_windows values (?, ?, ?, ?, ?, ?, ?)",
+        [[id_, w.provider, w.account_id, w.level, w.day, len(w.rows), extracted_at] for w, id_ in fresh],
+    )
     return len(fresh)
 
 

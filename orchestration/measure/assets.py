@@ -5,7 +5,8 @@ import dagster as dg
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.measure.arrivals import arrivals, empty_outputs, picture, table
 from orchestration.measure.cycles import open_cycle
-from orchestration.measure.imports import intake_drop
+from orchestration.measure.drops import configured_drops
+from orchestration.measure.imports import intake_drops
 from orchestration.measure.in_place import require_unchanged
 from orchestration.measure.kafka import configured_stream, consume
 from orchestration.measure.mover import move_spool
@@ -62,10 +63,10 @@ def raw_inbox(warehouse: WarehouseResource, clock: ClockResource) -> dg.Material
 def raw_events(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """One row per received event: takes in every new file of the drop folder, then opens the cycle with its as-of time."""
+    """One row per received event: takes in every new file of the drop folders, then opens the cycle with its as-of time."""
     house, now = warehouse.open(), clock.clock().now()
     require_unchanged(house)
-    reports = intake_drop(house, house.folder / "inbox", clock.clock(), progress=context.log.info)
+    reports = intake_drops(house, configured_drops(house.folder), clock.clock(), context.log.info)
     stream = configured_stream()
     consumed = consume(house, stream, clock.clock(), context.log.info) if stream else None
     open_cycle(house, programs.read(), cycle_of_key(context.partition_key), now)

@@ -96,7 +96,7 @@ class Contract:
         told = {
             name: place
             if name in self.typed
-            else Place(f"case when {place.text} is not null then 'VARCHAR' end", place.text)
+            else Place(literal("VARCHAR"), place.text, is_there=f"{place.text} is not null")
             for name, place in fields.items()
         }
         rules = []

@@ -106,7 +106,14 @@ def judge(
 
 def clocks(at: Mapping[str, Place]) -> str:
     """SQL columns of the clocks as they are read, and ``came_at``, the instant that stands for the arrival."""
-    read = [f"try_cast({at[name].text} as timestamptz) at time zone 'UTC' as {name}_read" for name in _CLOCKS]
+    read = []
+    for name in _CLOCKS:
+        text = at[name].text
+        # The calendar of time zones costs as much as all the rest of the reading.
+        zoned = f"try_cast({text} as timestamptz) at time zone 'UTC'"
+        read.append(
+            f"case when ends_with({text}, 'Z') then try_cast({text} as timestamp) else {zoned} end as {name}_read"
+        )
     return ", ".join(read) + ", coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at"
 
 
@@ -122,7 +129,10 @@ def columns(at: Mapping[str, Place], *, nameless: str) -> str:
         at: Where each field stands, among the columns of :func:`clocks`.
         nameless: SQL of the id of an event that came without one.
     """
-    texts = [f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE, "properties", "context")]
+    texts = [f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE)]
+    texts += [
+        f"{at[name].document or f'try_cast({at[name].text} as json)'} as {name}" for name in ("properties", "context")
+    ]
     texts += [f"{without_addresses(at[name].text)} as {name}" for name in _FREE]
     texts += [f"{name}_read as {name}" for name in _CLOCKS if name != "received_at"]
     event_id = at["event_id"].text

@@ -114,6 +114,12 @@ def _met_before(connection: duckdb.DuckDBPyConnection, subject: str) -> bool:
     return bool(connection.execute(query, [subject]).fetchall()[0][0])
 
 
+def _had_faults(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the last file of events had lines that could not be taken: whoever writes such files goes on to."""
+    query = "select rows_quarantined > 0 from raw.imports where kind = 'events' order by imported_at desc limit 1"
+    return any(row[0] for row in connection.execute(query).fetchall())
+
+
 def _known(
     connection: duckdb.DuckDBPyConnection, digest: Digest, mapping: Mapping, identity: str
 ) -> ImportReport | None:
@@ -157,7 +163,8 @@ def stage_file(
     source = f"select json from read_json_objects({place_of(path)}, {options})"
     try:
         with _progress(connection, path.name, tell):
-            if not wholesale.stage(connection, path, source, contract, now, longest=_LONGEST, is_opaque=is_opaque):
+            ways = {"is_opaque": is_opaque, "expects_faults": _had_faults(connection)}
+            if not wholesale.stage(connection, path, source, contract, now, longest=_LONGEST, **ways):
                 documents.stage(connection, source, contract, now, is_opaque=is_opaque)
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise unreadable(path, error) from error

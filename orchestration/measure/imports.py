@@ -1,6 +1,8 @@
 """Takes files into ``raw``: one that somebody names, or all that came into a drop folder."""
 
 import datetime as dt
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -8,14 +10,15 @@ import yaml
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
+from orchestration.measure.drops import OPTIONS, Drop, DroppedFile, open_drop
 from orchestration.measure.intake import take
 from orchestration.measure.lines import ends_whole
 from orchestration.measure.mapping import Mapping
 from orchestration.measure.policy import policy_value
 from orchestration.measure.reading import is_readable
-from orchestration.measure.report import Early, ImportReport, Progress, Unfinished
+from orchestration.measure.report import Early, ImportReport, Progress, Unfinished, earlier
 
-__all__ = ["ImportReport", "import_file", "intake_drop"]
+__all__ = ["ImportReport", "import_file", "intake_drop", "intake_drops"]
 
 
 def import_file(
@@ -39,7 +42,7 @@ def import_file(
 
 def intake_drop(
     warehouse: Warehouse,
-    folder: Path,
+    place: Path | str,
     clock: Clock,
     until: dt.datetime | None = None,
     progress: Progress | None = None,
@@ -47,10 +50,12 @@ def intake_drop(
     """Takes every file of a drop folder into ``raw.events``, in the order of the names.
 
     The files have the columns of ``raw.events`` (what intake adds excepted). Ids of people become pseudonyms, unless a file
-    ``.drop.yaml`` in the folder says ``ids: opaque``. A file is known by its name and content; bad rows are quarantined, and a
-    file may hold no good ones. Names that begin with a dot, other formats and files somebody is still writing are left alone.
+    ``.drop.yaml`` in the folder says ``ids: opaque``. A file is known by its name and content, and is not read again while the
+    folder lists it in the same state; bad rows are quarantined, and a file may hold no good ones. Names that begin with a dot,
+    other formats and files somebody is still writing are left alone.
 
     Args:
+        place: A folder, or a URL that fsspec reads.
         until: Leave files that hold rows received at or after this instant for a later call.
         progress: Told in one line what is being done.
 
@@ -58,38 +63,95 @@ def intake_drop(
         A report for each file, those taken before included; none for those left for later.
 
     Raises:
-        Refusal: if a file cannot be read or lacks columns, after all the others were taken.
+        Refusal: if the folder cannot be reached, or, after all the others were taken, if a file cannot be read or lacks columns.
     """
-    mapping = _drop_mapping(folder)
+    drop = open_drop(str(place), warehouse.folder)
+    mapping = _drop_mapping(drop)
     reports: list[ImportReport] = []
     refusals: list[Refusal] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or not path.is_file() or not is_readable(path) or _is_growing(path, clock):
+    listed = {file: _state(file, mapping) for file in drop.files() if is_readable(file.name)}
+    known = _known_files(warehouse, drop, mapping, listed) if listed else {}
+    for file, state in listed.items():
+        if report := known.get(file):
+            reports.append(report)
             continue
         try:
-            reports.append(
-                take(warehouse, path, mapping, clock, progress, identity=path.name, may_be_empty=True, until=until)
-            )
+            with drop.brought(file) as path:
+                if path is None or _is_growing(path, clock):
+                    continue
+                found = take(
+                    warehouse, path, mapping, clock, progress, identity=file.name, may_be_empty=True, until=until
+                )
         except (Early, Unfinished):
             continue
         except Refusal as refusal:
             refusals.append(refusal)
-    if refusals:
-        first, others = refusals[0], len(refusals) - 1
-        raise Refusal(
-            first.subject, first.reason, first.remedy + (f" {others} more files are refused." if others else "")
-        )
+            continue
+        reports.append(found)
+        if state:
+            _remember(warehouse, drop, file.name, state, found.import_id, clock.now())
+    _raise_first(refusals)
     return reports
 
 
-def _drop_mapping(folder: Path) -> Mapping:
-    options = folder / ".drop.yaml"
-    said = yaml.safe_load(options.read_text(encoding="utf-8")) if options.exists() else {}
+def intake_drops(
+    warehouse: Warehouse, places: Sequence[Path | str], clock: Clock, progress: Progress | None = None
+) -> list[ImportReport]:
+    """Takes every file of several drop folders; one that cannot be reached holds no other up.
+
+    Raises:
+        Refusal: as :func:`intake_drop`, after all of them.
+    """
+    reports: list[ImportReport] = []
+    refusals: list[Refusal] = []
+    for place in places:
+        try:
+            reports += intake_drop(warehouse, place, clock, progress=progress)
+        except Refusal as refusal:
+            refusals.append(refusal)
+    _raise_first(refusals)
+    return reports
+
+
+def _raise_first(refusals: Sequence[Refusal]) -> None:
+    if refusals:
+        first, others = refusals[0], len(refusals) - 1
+        more = f" {others} more files are refused." if others else ""
+        raise Refusal(first.subject, first.reason, first.remedy + more)
+
+
+def _drop_mapping(drop: Drop) -> Mapping:
+    said = yaml.safe_load(drop.options()) or {}
     if not isinstance(said, dict) or set(said) - {"ids"} or said.get("ids", "people") not in {"people", "opaque"}:
         raise Refusal(
-            str(options), "says what is not understood", "Write `ids: opaque` or `ids: people`, or remove it."
+            f"{drop.place}/{OPTIONS}",
+            "says what is not understood",
+            "Write `ids: opaque` or `ids: people`, or remove it.",
         )
     return Mapping.of({"kind": "events", "pseudonymise": said.get("ids") != "opaque"})
+
+
+def _state(file: DroppedFile, mapping: Mapping) -> str:
+    """What the listing tells of a file, and how it would be read; '' where nothing tells its state."""
+    return hashlib.sha256(f"{file.state}\n{mapping.model_dump_json()}".encode()).hexdigest() if file.state else ""
+
+
+def _known_files(
+    warehouse: Warehouse, drop: Drop, mapping: Mapping, listed: dict[DroppedFile, str]
+) -> dict[DroppedFile, ImportReport]:
+    """What became of the listed files that were taken in as they are."""
+    warehouse.migrate()
+    with warehouse.connect() as connection:
+        query = "select name, state, import_id from raw.dropped_files where place = ?"
+        ids = {(name, state): id_ for name, state, id_ in connection.execute(query, [drop.place]).fetchall()}
+        taken = {file: ids[file.name, state] for file, state in listed.items() if (file.name, state) in ids}
+        reports = {file: earlier(connection, import_id, mapping.kind) for file, import_id in taken.items()}
+    return {file: report for file, report in reports.items() if report is not None}
+
+
+def _remember(warehouse: Warehouse, drop: Drop, name: str, state: str, import_id: str, now: dt.datetime) -> None:
+    row = {"place": drop.place, "name": name, "state": state, "import_id": import_id, "recorded_at": now}
+    warehouse.append({"raw.dropped_files": [row]})
 
 
 def _is_growing(path: Path, clock: Clock) -> bool:

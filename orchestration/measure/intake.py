@@ -9,9 +9,17 @@ import duckdb
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
-from orchestration.measure import events, results, units
+from orchestration.measure import channel_reports, events, rates, results, units
 from orchestration.measure.filedrop import holds_documents, take_documents
-from orchestration.measure.mapping import EventsMapping, Mapping, ResultsMapping, UnitsMapping
+from orchestration.measure.mapping import (
+    ChannelDailyMapping,
+    EventsMapping,
+    Mapping,
+    RatesMapping,
+    ResultsMapping,
+    UnitsMapping,
+)
+from orchestration.measure.packing import unpacked
 from orchestration.measure.pseudonyms import hold_key, pseudonym, pseudonym_key
 from orchestration.measure.reading import Opened, identifier, literal, load, open_file, unreadable
 from orchestration.measure.report import Early, ImportReport, Progress, earlier, import_id_of, record, require_rows
@@ -47,26 +55,50 @@ def take(
         Early: if the file holds rows of ``until`` or after.
     """
     tell = progress or (lambda line: None)
-    if holds_documents(path, mapping):
-        return take_documents(
-            warehouse, path, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
+    with unpacked(path, warehouse.folder) as plain:
+        if holds_documents(plain, mapping):
+            return take_documents(
+                warehouse, plain, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
+            )
+        return _take_table(
+            warehouse, plain, mapping, clock.now(), tell, identity=identity, may_be_empty=may_be_empty, until=until
         )
-    import_id = _digest(path, mapping, identity)
+
+
+def _take_table(
+    warehouse: Warehouse,
+    path: Path,
+    mapping: Mapping,
+    now: dt.datetime,
+    tell: Progress,
+    *,
+    identity: str,
+    may_be_empty: bool,
+    until: dt.datetime | None,
+) -> ImportReport:
+    content = _digest(path)
+    import_id = import_id_of(content, mapping, identity)
     warehouse.migrate()
     with warehouse.connect() as connection:
-        if known := earlier(connection, import_id, mapping.kind):
+        known = earlier(connection, import_id, mapping.kind)
+        # What a platform said once it may say again after it has said something else.
+        if known and not isinstance(mapping, ChannelDailyMapping):
             tell(f"{path.name}: taken in before, nothing to do")
             return known
         with transaction(connection):
-            _read(connection, path, mapping, warehouse.folder, now=clock.now(), tell=tell)
+            _read(connection, path, mapping, warehouse.folder, now=now, tell=tell)
             if until is not None:
                 _refuse_early(connection, until)
-            report = _store(connection, path, mapping, import_id, clock.now(), may_be_empty=may_be_empty)
+            if known:
+                if not channel_reports.restates(connection):
+                    return known
+                import_id = import_id_of(content, mapping, f"{identity} again at {now.isoformat()}")
+            report = _store(connection, path, mapping, import_id, now, may_be_empty=may_be_empty)
     tell(f"{path.name}: {report.rows_accepted:,} rows accepted, {report.rows_quarantined:,} quarantined")
     return report
 
 
-def _digest(path: Path, mapping: Mapping, identity: str) -> str:
+def _digest(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -74,7 +106,7 @@ def _digest(path: Path, mapping: Mapping, identity: str) -> str:
         raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
     if path.stat().st_size == 0:
         raise Refusal(path.name, "is empty", "Give a file with rows.")
-    return import_id_of(content, mapping, identity)
+    return content
 
 
 def _read(
@@ -106,6 +138,10 @@ def _read(
             units.stage(connection, mapping, targets, now)
         case EventsMapping():
             events.stage(connection, mapping, targets, now)
+        case RatesMapping():
+            rates.stage(connection, mapping, targets, path.name)
+        case ChannelDailyMapping():
+            channel_reports.stage(connection, mapping, targets, now)
     _set_aside(connection, opened)
 
 
@@ -160,6 +196,10 @@ def _store(
             units.append(connection, mapping, import_id, now)
         case EventsMapping():
             accepted = events.append(connection, mapping, import_id, now)
+        case RatesMapping():
+            accepted = rates.append(connection, now)
+        case ChannelDailyMapping():
+            accepted = channel_reports.append(connection, now)
     counts = {"read": read, "accepted": accepted, "quarantined": quarantined}
     return record(connection, import_id, mapping.kind, path.name, now, **counts)
 

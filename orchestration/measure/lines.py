@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from orchestration.measure.packing import is_packed
+
 _BLOCK = 8_000_000
 _BLANK = b" \t\r\n"
 
@@ -17,7 +19,7 @@ def open_bytes(path: Path) -> BinaryIO:
 
 def ends_whole(path: Path) -> bool:
     """Whether an uncompressed file ends with a line end; a compressed one says itself whether it is whole."""
-    if path.suffix.lower() == ".gz":
+    if is_packed(path.name):
         return True
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 1))

@@ -224,7 +224,70 @@ class EventsMapping(Mapping):
         return self
 
 
-_KINDS: dict[str, type[Mapping]] = {"results": ResultsMapping, "units": UnitsMapping, "events": EventsMapping}
+class RatesMapping(Mapping):
+    """Rows that are exchange rates, each from a day on.
+
+    Attributes:
+        inverse: The file tells units of the currency for one unit of the reporting currency, as central banks do.
+        change_reporting_currency: Amounts are turned into another currency than the warehouse's rates until now.
+    """
+
+    kind: Literal["rates"]
+    currency: Source | None = None
+    reporting_currency: Source | None = None
+    valid_from: Source | None = None
+    rate: Source | None = None
+    inverse: bool = False
+    change_reporting_currency: bool = False
+
+
+class ChannelDailyMapping(Mapping):
+    """Rows of a platform's report by day: all rows of one account, level and day together replace that day.
+
+    Attributes:
+        level: account, campaign, ad_set or ad.
+        breakdown: A column of JSON objects, or columns that become one.
+        cost_in_micros: The cost is told in millionths of the currency.
+        first_day: With ``last_day`` the days that the file covers: those it tells nothing of had nothing.
+    """
+
+    kind: Literal["channel_daily"]
+    provider: Source | None = None
+    account_id: Source | None = None
+    level: Source | None = None
+    day: Source | None = None
+    campaign_id: Source | None = None
+    campaign_name: Source | None = None
+    ad_set_id: Source | None = None
+    ad_id: Source | None = None
+    breakdown: Source | None = None
+    attribution: Source | None = None
+    impressions: Source | None = None
+    clicks: Source | None = None
+    cost: Source | None = None
+    currency: Source | None = None
+    conversions_claimed: Source | None = None
+    conversion_value_claimed: Source | None = None
+    cost_in_micros: bool = False
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
+
+    @model_validator(mode="after")
+    def _days_are_a_span(self) -> Self:
+        if (self.first_day is None) != (self.last_day is None):
+            raise ValueError("first_day and last_day belong together")
+        if self.first_day and self.last_day and self.first_day > self.last_day:
+            raise ValueError("first_day is after last_day")
+        return self
+
+
+_KINDS: dict[str, type[Mapping]] = {
+    "results": ResultsMapping,
+    "units": UnitsMapping,
+    "events": EventsMapping,
+    "rates": RatesMapping,
+    "channel_daily": ChannelDailyMapping,
+}
 
 
 def names() -> list[str]:

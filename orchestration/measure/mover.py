@@ -5,7 +5,6 @@ are deleted once they are sealed, wholly taken in and older than the policy's da
 """
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,18 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.edges.clock import Clock
-from orchestration.edges.spool import Damage, Frame, Record, Tail, is_being_written, read_spool, spool_folder, spool_key
+from orchestration.edges.spool import Damage, Frame, Tail, is_being_written, read_spool, spool_folder, spool_key
 from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.measure.deliveries import Delivery, append_deliveries
+from orchestration.measure.privacy import Seal
 from orchestration.measure.pseudonyms import pseudonym_key
 from orchestration.measure.redaction import Redactor, Unreadable
 
 Progress = Callable[[str], None]
-_INBOX = pa.schema(
-    [
-        (name, pa.string())
-        for name in ("inbox_id", "provider", "source", "received_at", "headers", "body", "body_sha256")
-    ]
-)
 _QUARANTINE = pa.schema(
     [("import_id", pa.string()), ("row_number", pa.int64()), ("reason", pa.string()), ("payload", pa.string())]
 )
@@ -74,7 +69,8 @@ def move_spool(warehouse: Warehouse, clock: Clock, keep_days: int, progress: Pro
     files = sorted(spool_folder(warehouse.folder).glob("*.spool"))
     if not files:
         return MoveReport(0, 0, 0, 0)
-    key, redactor = spool_key(warehouse.folder), Redactor(pseudonym_key(warehouse.folder))
+    key, people = spool_key(warehouse.folder), pseudonym_key(warehouse.folder)
+    redactor, seal = Redactor(people), Seal(people)
     now, moved, records, quarantined, expired = clock.now(), 0, 0, 0, 0
     with warehouse.connect() as connection:
         for path in files:
@@ -82,7 +78,7 @@ def move_spool(warehouse: Warehouse, clock: Clock, keep_days: int, progress: Pro
             is_sealed = not is_being_written(path)
             offset = _position(connection, path.name)
             if path.stat().st_size > offset:
-                found = _read(path, key, offset, redactor, is_sealed=is_sealed)
+                found = _read(path, key, offset, redactor, seal, is_sealed=is_sealed)
                 with transaction(connection):
                     _store(connection, path.name, offset, found, now)
                 moved, records = moved + (found.until > offset), records + len(found.rows)
@@ -99,67 +95,41 @@ def _position(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     return int(connection.execute(query, [name]).fetchall()[0][0])
 
 
-def _read(path: Path, key: bytes, offset: int, redactor: Redactor, *, is_sealed: bool) -> _Moved:
+def _read(path: Path, key: bytes, offset: int, redactor: Redactor, seal: Seal, *, is_sealed: bool) -> _Moved:
     found = _Moved([], [], offset)
     for stretch in read_spool(path, key, offset):
         match stretch:
             case Frame(first=first, records=records):
                 for number, record in enumerate(records, start=first):
-                    _take(found, path, number, record, redactor)
+                    _take(found, Delivery(path.name, number, record), redactor, seal)
             case Damage(offset=begin, until=end):
                 if not is_sealed and end == path.stat().st_size:
                     break  # the writer may be in the middle of it
                 reason = "the spool file is damaged here: deliveries that were answered may be lost"
                 payload = {"spool_file": path.name, "from_offset": begin, "until_offset": end}
-                found.set_aside.append(_aside(path, begin, reason, payload))
+                found.set_aside.append(_aside(path.name, begin, reason, json.dumps(payload)))
             case Tail():
                 break  # never answered: its sender got no 2xx and sends again
         found.until = stretch.until
     return found
 
 
-def _take(found: _Moved, path: Path, number: int, record: Record, redactor: Redactor) -> None:
-    digest = hashlib.sha256(record.body).hexdigest()
+def _take(found: _Moved, delivery: Delivery, redactor: Redactor, seal: Seal) -> None:
     try:
-        body = redactor.redacted(record.provider, record.headers, record.body)
+        found.rows.append(delivery.redacted(redactor))
     except Unreadable as error:
-        # The bytes may name people; they stay in the spool, where this row points.
-        payload = {
-            "spool_file": path.name, "record": number, "provider": record.provider, "source": record.source,
-            "received_at": record.received_at.isoformat(), "body_sha256": digest, "bytes": len(record.body),
-        }  # fmt: skip
-        found.set_aside.append(_aside(path, number, str(error), payload))
-        return
-    found.rows.append(
-        {
-            "inbox_id": f"{path.stem}#{number}",
-            "provider": record.provider,
-            "source": record.source,
-            "received_at": record.received_at.isoformat(),
-            "headers": json.dumps({name: redactor.text(value) for name, value in record.headers.items()}),
-            "body": body,
-            "body_sha256": digest,
-        }
-    )
+        found.set_aside.append(_aside(delivery.spool_file, delivery.number, str(error), delivery.payload(seal)))
 
 
-def _aside(path: Path, number: int, reason: str, payload: dict[str, Any]) -> dict[str, Any]:
-    return {"import_id": path.name, "row_number": number, "reason": reason, "payload": json.dumps(payload)}
+def _aside(spool_file: str, number: int, reason: str, payload: str) -> dict[str, Any]:
+    return {"import_id": spool_file, "row_number": number, "reason": reason, "payload": payload}
 
 
 def _store(connection: duckdb.DuckDBPyConnection, name: str, offset: int, found: _Moved, now: dt.datetime) -> None:
     if found.until == offset:
         return
-    connection.register("moved", pa.Table.from_pylist(found.rows, schema=_INBOX))
+    append_deliveries(connection, found.rows, now)
     connection.register("set_aside", pa.Table.from_pylist(found.set_aside, schema=_QUARANTINE))
-    connection.execute(
-        """insert into raw.inbox by name
-        select
-            inbox_id, provider, source, cast(received_at as timestamp) as received_at, $now as ingested_at,
-            cast(headers as json) as headers, cast(body as json) as body, body_sha256
-        from moved""",
-        {"now": now},
-    )
     connection.execute(
         """insert into raw.quarantine by name
         select import_id, row_number, reason, cast(payload as json) as payload, $now as quarantined_at from set_aside""",
@@ -169,7 +139,6 @@ def _store(connection: duckdb.DuckDBPyConnection, name: str, offset: int, found:
         "insert into raw.spool_positions values (?, ?, ?, ?, ?, ?)",
         [name, offset, found.until, len(found.rows), len(found.set_aside), now],
     )
-    connection.unregister("moved")
     connection.unregister("set_aside")
 
 

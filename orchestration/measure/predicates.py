@@ -39,20 +39,35 @@ class Place:
         type: SQL of its JSON type, null where it is absent.
         text: SQL of its text.
         moment: SQL of its time, null where it is none, if somebody has computed that already.
+        is_there: SQL that holds where there is a value, if its type does not tell.
+        document: SQL of it as JSON, if it is at hand as such.
+        guard: SQL that holds where there may be a value; elsewhere type and text must not be asked for.
     """
 
     type: str
     text: str
     moment: str | None = None
+    is_there: str | None = None
+    document: str | None = None
+    guard: str | None = None
+
+    @property
+    def exists(self) -> str:
+        """SQL that holds where there is a value, and is never null."""
+        told = self.is_there or f"{self.type} is not null"
+        return f"case when {self.guard} then {told} else false end" if self.guard else told
+
+    def where_it_is(self, rule: str) -> str:
+        """SQL that holds where there is no value, or one that keeps a rule."""
+        if self.guard:  # asked once: what stands in it is not cheap
+            return f"case when {self.guard} then {self.type} is null or ({rule}) else true end"
+        return f"not ({self.exists}) or ({rule})"
 
     def of(self, key: str) -> "Place":
         """A field inside; the document's text is searched first, since most objects lack most fields."""
         path, named = literal(f'$."{key}"'), literal(json.dumps(key, ensure_ascii=False))
         inside = f"{self.type} = 'OBJECT' and contains({self.text}, {named})"
-        return Place(
-            f"case when {inside} then json_type({self.text}, {path}) end",
-            f"case when {inside} then json_extract_string({self.text}, {path}) end",
-        )
+        return Place(f"json_type({self.text}, {path})", f"json_extract_string({self.text}, {path})", guard=inside)
 
 
 def types_of(schema: Schema) -> set[str]:
@@ -94,11 +109,11 @@ def checks(schema: Schema, place: Place) -> list[tuple[str, str]]:
 
 def _inside(schema: Schema, type_: str, fields: Mapping[str, Place]) -> list[tuple[str, str]]:
     no_object = f"{type_} <> 'OBJECT'"
-    found = [("required", f"{no_object} or {fields[name].type} is not null") for name in schema.get("required", [])]
+    found = [("required", f"{no_object} or {fields[name].exists}") for name in schema.get("required", [])]
     for name, rules in schema.get("properties", {}).items():
         place = fields[name]
         found += [
-            (f"properties.{name}.{keyword}", f"{no_object} or {place.type} is null or ({valid})")
+            (f"properties.{name}.{keyword}", f"{no_object} or {place.where_it_is(valid)}")
             for keyword, valid in checks(rules, place)
         ]
     return found
@@ -132,7 +147,10 @@ def surely(schema: Schema, place: Place) -> str:
     """SQL that holds only where a text (not null) is of a JSON string, or an integer where that may be, and keeps the rules."""
     text = place.text
     if "enum" in schema:  # words: no other type is written like them
-        return f"{text} in ({', '.join(literal(value) for value in schema['enum'] if isinstance(value, str))})"
+        # Not `in`: the engine makes a join of longer lists, and then the order of the documents is lost.
+        return (
+            "(" + " or ".join(f"{text} = {literal(value)}" for value in schema["enum"] if isinstance(value, str)) + ")"
+        )
     if schema.get("format") == "date-time":
         return _is_moment(place)
     word = f"({text} >= 'A' and {text} < '[' or {text} >= 'a' and {text} < '{{') and {text} not in ('true', 'false')"

@@ -46,7 +46,7 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     One look with a regular expression spares the many objects in which there is nothing to hide.
 
     Args:
-        document: A column of JSON text, null where there is none.
+        document: A column of JSON, or of its text, null where there is none.
         field: The contract's field that it is, such as ``properties``.
     """
     paths = _people_in(field, contract)
@@ -54,7 +54,7 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
     suspicion = may_name_people(document, field, contract)
     clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
-    return f"cast(case when {suspicion} then {clean} else {document} end as json)"
+    return f"case when {suspicion} then cast({clean} as json) else cast({document} as json) end"
 
 
 def may_name_people(document: str, field: str, contract: Contract) -> str:

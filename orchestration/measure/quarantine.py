@@ -1,5 +1,6 @@
 """What could not be read: looked into, and judged again after a fix. A quarantined row is never changed; a replay appends."""
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
 from orchestration.measure import documents
 from orchestration.measure.contracts import read_contract
+from orchestration.measure.deliveries import Delivery, retake
 from orchestration.measure.privacy import Seal
 from orchestration.measure.pseudonyms import hold_key, pseudonym_key
+from orchestration.measure.redaction import Redactor
 from orchestration.measure.report import record
 
 _OPEN = """select quarantine.import_id, quarantine.row_number, quarantine.reason, quarantine.payload,
@@ -31,7 +34,8 @@ class Replayed:
 
     Attributes:
         not_replayable: Rows of mapped files, which are read by columns.
-        deliveries: Of the inbox, which no parser could read; only their sender can send them again.
+        lost: Stretches of the spool that were damaged; only their senders can send them again.
+        deliveries: Of those judged, what is no event but a whole delivery for the inbox.
     """
 
     judged: int
@@ -39,6 +43,7 @@ class Replayed:
     duplicates: int
     still_refused: int
     not_replayable: int
+    lost: int = 0
     deliveries: int = 0
 
 
@@ -71,18 +76,24 @@ def show(warehouse: Warehouse, import_id: str, row_number: int) -> dict[str, Any
         raise Refusal(f"row {row_number} of {import_id}", "is not in quarantine", "`loop quarantine list` names rows.")
     row = found[0]
     payload = json.loads(row.pop("payload"))
-    sealed = payload.get("sealed") if isinstance(payload, dict) else None
-    original = Seal(pseudonym_key(warehouse.folder)).open(sealed).decode("utf-8", "replace") if sealed else None
-    return row | {"original": original if original is not None else json.dumps(payload)}
+    return row | {"original": _original(payload, Seal(pseudonym_key(warehouse.folder)))}
+
+
+def _original(payload: Any, seal: Seal) -> str:
+    if not isinstance(payload, dict) or "sealed" not in payload:
+        return json.dumps(payload)
+    if "spool_file" in payload:
+        return Delivery.of_payload(payload, seal).record.body.decode("utf-8", "replace")
+    return seal.open(payload["sealed"]).decode("utf-8", "replace")
 
 
 def replay(
     warehouse: Warehouse, clock: Clock, *, import_id: str = "", reason: str = "", is_opaque: bool = False
 ) -> Replayed:
-    """Judges quarantined events again, by the contract and the clock of now; what holds goes in exactly once.
+    """Judges quarantined events and deliveries again, by what holds now; what can be taken goes in exactly once.
 
     Args:
-        import_id: Only rows whose import begins with this.
+        import_id: Only rows whose import begins with this; of a delivery it is the spool file.
         reason: Only rows whose reason has this in it.
         is_opaque: The ids of people are pseudonyms already.
 
@@ -90,48 +101,75 @@ def replay(
         Refusal: if a row was sealed under another key.
     """
     warehouse.migrate()
-    now, seal = clock.now(), Seal(pseudonym_key(warehouse.folder))
+    now, key = clock.now(), pseudonym_key(warehouse.folder)
     with warehouse.connect() as connection:
-        hold_key(connection, pseudonym_key(warehouse.folder))
+        hold_key(connection, key)
         with transaction(connection):
-            rows = connection.execute(
-                f"""select import_id, row_number, json_extract_string(payload, '$.sealed') as sealed, subject from ({_OPEN})
-                where starts_with(import_id, $import) and contains(reason, $reason) order by import_id, row_number""",
-                {"import": import_id, "reason": reason},
-            ).fetchall()
-            sealed = [row for row in rows if row[2] is not None]
-            deliveries = sum(row[2] is None and row[3] is None for row in rows)  # no import brought them
-            others = len(rows) - len(sealed) - deliveries
-            if not sealed:
-                return Replayed(0, 0, 0, 0, others, deliveries)
-            texts = [seal.open(row[2]).decode("utf-8", "replace") for row in sealed]
-            connection.register("originals", pa.table({"text": pa.array(texts, pa.string())}))
-            contract = read_contract("event")
-            source = "select case when json_valid(text) then cast(text as json) end as json from originals"
-            documents.stage(connection, source, contract, now, is_opaque=is_opaque)
-            connection.unregister("originals")
-            replay_id = (
-                "replay:" + hashlib.sha256(f"{now.isoformat()} {sealed[0][:2]} {len(sealed)}".encode()).hexdigest()
-            )
-            judged = documents.append(connection, contract, replay_id, now)
-            _mark(connection, sealed, {place for place, _ in judged.refused}, replay_id, now)
-            taken = judged.accepted + judged.duplicates
-            if taken:
-                record(
-                    connection, replay_id, "events", "replay", now, read=taken, accepted=judged.accepted, quarantined=0
-                )
-    return Replayed(judged.read, judged.accepted, judged.duplicates, len(judged.refused), others, deliveries)
+            rows = [
+                (import_, number, json.loads(payload), subject)
+                for import_, number, payload, subject in connection.execute(
+                    f"""select import_id, row_number, cast(payload as varchar), subject from ({_OPEN})
+                    where starts_with(import_id, $import) and contains(reason, $reason) order by import_id, row_number""",
+                    {"import": import_id, "reason": reason},
+                ).fetchall()
+            ]
+            sealed = [row[:3] for row in rows if isinstance(row[2], dict) and "sealed" in row[2]]
+            events = [row for row in sealed if "spool_file" not in row[2]]
+            deliveries = [row for row in sealed if "spool_file" in row[2]]
+            lost = sum(isinstance(row[2], dict) and "until_offset" in row[2] for row in rows)
+            judged = _replay_events(connection, events, Seal(key), now, is_opaque=is_opaque)
+            again = retake(connection, deliveries, Redactor(key), Seal(key), now)
+            _mark(connection, again.outcomes, _replay_id(deliveries, now), now)
+    outcomes = list(again.outcomes.values())
+    return Replayed(
+        judged.read + len(deliveries),
+        judged.accepted + outcomes.count("accepted"),
+        judged.duplicates + outcomes.count("duplicate"),
+        len(judged.refused) + again.still_refused,
+        len(rows) - len(sealed) - lost,
+        lost,
+        len(deliveries),
+    )
+
+
+_Row = tuple[str, int, dict[str, Any]]
+
+
+def _replay_events(
+    connection: duckdb.DuckDBPyConnection, rows: list[_Row], seal: Seal, now: dt.datetime, *, is_opaque: bool
+) -> documents.Judged:
+    if not rows:
+        return documents.Judged(0, 0, 0, [])
+    texts = [seal.open(payload["sealed"]).decode("utf-8", "replace") for _, _, payload in rows]
+    connection.register("originals", pa.table({"text": pa.array(texts, pa.string())}))
+    contract = read_contract("event")
+    source = "select case when json_valid(text) then cast(text as json) end as json from originals"
+    documents.stage(connection, source, contract, now, is_opaque=is_opaque)
+    connection.unregister("originals")
+    replay_id = _replay_id(rows, now)
+    judged = documents.append(connection, contract, replay_id, now)
+    double = connection.execute("select duplicate - (select min(rowid) from staged) from duplicates").fetchall()
+    duplicates, refused = {place for (place,) in double}, {place for place, _ in judged.refused}
+    outcomes = {
+        row[:2]: "duplicate" if place in duplicates else "accepted"
+        for place, row in enumerate(rows)
+        if place not in refused
+    }
+    _mark(connection, outcomes, replay_id, now)
+    if outcomes:
+        counts = {"read": len(outcomes), "accepted": judged.accepted, "quarantined": 0}
+        record(connection, replay_id, "events", "replay", now, **counts)
+    return judged
+
+
+def _replay_id(rows: list[_Row], now: dt.datetime) -> str:
+    told = f"{now.isoformat()} {rows[0][:2] if rows else ''} {len(rows)}"
+    return "replay:" + hashlib.sha256(told.encode()).hexdigest()
 
 
 def _mark(
-    connection: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]], refused: set[int], replay_id: str, now: Any
+    connection: duckdb.DuckDBPyConnection, outcomes: dict[tuple[str, int], str], replay_id: str, now: dt.datetime
 ) -> None:
-    double = connection.execute("select duplicate - (select min(rowid) from staged) from duplicates").fetchall()
-    duplicates = {place for (place,) in double}
-    marks = [
-        (row[0], row[1], "duplicate" if place in duplicates else "accepted", replay_id, now)
-        for place, row in enumerate(rows)
-        if place not in refused
-    ]
+    marks = [(import_id, number, outcome, replay_id, now) for (import_id, number), outcome in outcomes.items()]
     if marks:
         connection.executemany("insert into raw.quarantine_replays values (?, ?, ?, ?, ?)", marks)

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import Refusal
+from orchestration.measure.packing import is_packed
 
 _JSON = {".ndjson", ".jsonl", ".json"}
 _DELIMITERS = ",;\t|"
@@ -37,9 +38,9 @@ class Opened:
     faults: str | None = None
 
 
-def is_readable(path: Path) -> bool:
-    """Whether a file's name says it is one of the formats."""
-    return _format(path) is not None
+def is_readable(name: str) -> bool:
+    """Whether a file's name says it is one of the formats, compressed or not."""
+    return _format(Path(name[: name.rindex(".")] if is_packed(name) else name)) is not None
 
 
 def is_lines(path: Path) -> bool:
@@ -62,9 +63,8 @@ def open_file(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
     """
     format_ = _format(path)
     if format_ is None:
-        raise Refusal(
-            path.name, "is of no known format", "Give .csv, .parquet, .ndjson, .jsonl or .json, also with .gz."
-        )
+        known = ".csv, .parquet, .ndjson, .jsonl or .json, also with .gz, .zst or .bz2"
+        raise Refusal(path.name, "is of no known format", f"Give {known}.")
     try:
         return {"parquet": _parquet, "csv": _csv, "json": _json}[format_](connection, path)
     except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:

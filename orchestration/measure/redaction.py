@@ -29,7 +29,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Unreadable(Exception):
-    """A body that is no JSON; the message is the reason."""
+    """A body that is no JSON, or of a provider without a field list; the message is the reason."""
 
 
 class _Fields(BaseModel):
@@ -63,7 +63,7 @@ class Redactor:
         Numbers are kept to the precision of a double.
 
         Raises:
-            Unreadable: if the body is no JSON in UTF-8, or holds what JSON cannot say.
+            Unreadable: if the body is no JSON in UTF-8, or holds what JSON cannot say, or the provider has no field list.
         """
         try:
             text = body.decode()
@@ -134,6 +134,8 @@ class Redactor:
 @cache
 def _actions(provider: str) -> dict[str, str]:
     content = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+    if provider not in content:
+        raise Unreadable(f"{FIELDS.name} does not say who is named in what {provider} sends")
     fields = _Fields.model_validate(content[provider])
     return {
         name: action for action in ("person", "agent", "drop", "keep", "nested") for name in getattr(fields, action)

@@ -19,11 +19,11 @@ class ImportReport:
 
     Attributes:
         import_id: Digest of the file's bytes and its mapping.
-        kind: results, units or events.
+        kind: results, units, events, rates or channel_daily.
         subject: The file's name.
         reasons: Reason -> rows quarantined for it, most frequent first.
         already_imported: The file was taken in before; the counts are those of then.
-        rows_duplicate: Events that were there already, in the warehouse or earlier in the file.
+        rows_duplicate: Rows that were there already, in the warehouse or (events) earlier in the file.
     """
 
     import_id: str
@@ -81,7 +81,7 @@ def record(
     quarantined: int,
 ) -> ImportReport:
     """Appends the record of a file, in the transaction of its rows."""
-    into = "events" if kind == "events" else "results"
+    into = "results" if kind == "units" else kind
     connection.execute(
         "insert into raw.imports values (?, ?, ?, ?, ?, ?, ?)",
         [import_id, into, subject, read, accepted, quarantined, now],

@@ -132,6 +132,15 @@ class Targets:
             then make_timestamp(cast({micros} as bigint))
             else try_cast({text} as timestamptz) at time zone 'UTC' end"""
 
+    def day(self, target: str) -> str:
+        """A calendar day: a date, the day of a time, or text such as ``2026-11-01`` or ``20261101``."""
+        term = self._term(target)
+        if term.type == "DATE" or term.type.startswith("TIMESTAMP"):
+            return f"cast({term.sql} as date)"
+        text = as_text(term.sql, term.type)
+        return f"""case when regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?') then try_cast({text}[:10] as date)
+            when regexp_full_match({text}, '[0-9]{{8}}') then cast(try_strptime({text}, '%Y%m%d') as date) end"""
+
     def cycle(self, target: str, cadence: Literal["daily", "weekly"] = "daily") -> str:
         """Struct ``{cycle, day}``: an integer as it is; a date or ISO week (``2024-W07``) with the day it begins."""
         term = self._term(target)

@@ -1,13 +1,15 @@
 """Files of events whose documents are nearly all good: read once, field by field, and accepted by their texts.
 
 The engine's reader splits a document into its fields for a third of what a look at the document as JSON costs, but it tells
-neither which fields it left out nor why it failed. So the names come from the first lines, any other name or a repeated one
-stops the reading, and then the file is judged document by document, as is each document that is not certain to be good.
-What is stored does not depend on the way taken.
+neither which fields it left out nor why it failed. So the names come from the first lines, and any other name, a repeated one or
+a line that is no object stops the reading. A file with such lines is read by a reader that passes over them, and a second look finds
+the documents of which it left something out. These are judged one by one, as is each that is not certain to be good; if they are many,
+so is the whole file. What is stored does not depend on the way taken.
 """
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from orchestration.measure.predicates import Place
 from orchestration.measure.reading import identifier, literal, place_of
 
 _UNJUDGED = "not judged yet"
+_SAMPLE = 20_000  # documents whose names are taken as those of the file
 _SHARE = 0.05  # of documents in doubt above which one more look at all is cheaper than an update; decides the time, no outcome
 
 
@@ -31,34 +34,97 @@ def stage(
     *,
     longest: int,
     is_opaque: bool,
+    expects_faults: bool = False,
 ) -> bool:
     """Fills ``staged`` as :func:`documents.stage` does.
 
     Args:
         objects: Query of the file's documents, one column ``json``.
         longest: Bytes of a line.
+        expects_faults: Begin with the reader that passes over what it cannot read, instead of coming to it when the other was stopped.
 
     Returns:
         Whether it could; if not, the file has to be judged document by document.
     """
-    options = f"""format = 'newline_delimited', records = 'true', maximum_depth = 1, map_inference_threshold = -1,
-        field_appearance_threshold = 0, maximum_object_size = {longest}"""
-    reader = f"read_json({place_of(path)}, {options})"
+    options = f"format = 'newline_delimited', maximum_object_size = {longest}"
+    found = [] if expects_faults else _read_strictly(connection, path, options, contract, now)
+    if not found or _has_too_many_doubts(connection):
+        usual = _usual_names(connection, objects, contract)
+        named = list(dict.fromkeys(name for names in usual for name in names))
+        if not named or set(named) == set(found):
+            return False
+        columns = ", ".join(f"{literal(name)}: 'JSON'" for name in named)
+        lenient = f"read_json({place_of(path)}, {options}, ignore_errors = true, columns = {{{columns}}})"
+        _accept(connection, lenient, named, contract, now)
+        _doubt_other_names(connection, objects, usual, named)
+        if _has_too_many_doubts(connection):
+            return False
+    _judge_the_rest(connection, objects, contract, now)
+    documents.name_people(connection, is_opaque=is_opaque)
+    return True
+
+
+def _read_strictly(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: str, contract: Contract, now: dt.datetime
+) -> list[str]:
+    """The names by which ``staged`` was filled; none if the reading was stopped, or they are not told apart."""
+    reader = f"""read_json({place_of(path)}, {options}, records = 'true', maximum_depth = 1, map_inference_threshold = -1,
+        field_appearance_threshold = 0)"""
     try:
         found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
         if not _are_told_apart(found):
-            return False
+            return []
         _accept(connection, reader, found, contract, now)
     except (duckdb.InvalidInputException, duckdb.BinderException):
-        return False
-    doubtful = connection.execute("select count(*) filter (reason = $1), count(*) from staged", [_UNJUDGED]).fetchall()
-    in_doubt, read = doubtful[0]
-    if in_doubt > _SHARE * read:
-        return False
-    if in_doubt:
-        _judge_the_rest(connection, objects, contract, now)
-    documents.name_people(connection, is_opaque=is_opaque)
-    return True
+        return []
+    return found
+
+
+def _has_too_many_doubts(connection: duckdb.DuckDBPyConnection) -> bool:
+    query = "select count(*) filter (reason = $1) > $2 * count(*) from staged"
+    return bool(connection.execute(query, [_UNJUDGED, _SHARE]).fetchall()[0][0])
+
+
+def _usual_names(connection: duckdb.DuckDBPyConnection, objects: str, contract: Contract) -> list[list[str]]:
+    """Lists of names of the first documents, the most frequent first.
+
+    None repeats a name, has one that differs from another by case alone, or one beyond the contract that many documents lack.
+    """
+    lists = connection.execute(
+        f"""select names, count(*) as n
+        from (select json_keys(json) as names from ({objects}) where json_type(json) = 'OBJECT' limit {_SAMPLE})
+        group by names order by n desc, names"""
+    ).fetchall()
+    told: Counter[str] = Counter()
+    for names, count in lists:
+        told.update(dict.fromkeys(names, count))
+    often = (1 - _SHARE) * sum(count for _, count in lists)
+    usual: list[list[str]] = []
+    known: list[str] = []
+    for names, _ in lists:
+        more = [*known, *(name for name in names if name not in known)]
+        is_common = all(name in contract.fields or told[name] >= often for name in names)
+        if is_common and len(set(names)) == len(names) and _are_told_apart(more):
+            usual, known = [*usual, names], more
+    return usual
+
+
+def _doubt_other_names(
+    connection: duckdb.DuckDBPyConnection, objects: str, usual: list[list[str]], found: list[str]
+) -> None:
+    """Takes back what was said of documents that repeat a name or have one that was not read."""
+    # Lists are compared with the two most frequent ones first, since to look into a list costs several times as much.
+    same = " or ".join(f"names = ${place}" for place in ("first", "second"))
+    others = f"not case when {same} then true else list_has_all($found, names) and len(list_distinct(names)) = len(names) end"
+    told = {"first": usual[0], "second": usual[min(1, len(usual) - 1)], "found": found}
+    there = f"select count(*) from (select json_keys(json) as names from ({objects})) where {others}"
+    if connection.execute(there, told).fetchall()[0][0]:  # to number the lines costs as much again
+        connection.execute(
+            f"""update staged set reason = $unjudged where rowid - (select min(rowid) from staged) in (
+                select line from (select row_number() over () - 1 as line, json_keys(json) as names from ({objects}))
+                where {others})""",
+            told | {"unjudged": _UNJUDGED},
+        )
 
 
 def _are_told_apart(found: Sequence[str]) -> bool:
@@ -70,7 +136,11 @@ def _are_told_apart(found: Sequence[str]) -> bool:
 def _accept(
     connection: duckdb.DuckDBPyConnection, reader: str, found: Sequence[str], contract: Contract, now: dt.datetime
 ) -> None:
-    """Fills ``staged``; the reason of what is not certain to be good is that it is not judged yet."""
+    """Fills ``staged``; the reason of what is not certain to be good is that it is not judged yet.
+
+    Raises:
+        duckdb.InvalidInputException: if the reader was stopped.
+    """
     at, told = {}, []
     for n, name in enumerate(contract.fields, 1):
         column = identifier(name) if name in found else "cast(null as json)"
@@ -78,10 +148,11 @@ def _accept(
         if name in contract.typed:  # an object is its own text; to look into it again costs as much as its reading
             is_object = f"starts_with(cast({column} as varchar), '{{')"
             text = f"case when {is_object} then cast({column} as varchar) else {text} end"
-            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}")
+            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}, {column} as j{n}")
         told.append(f"{text} as v{n}")
         read = f"{name}_read" if name.endswith("_at") else None
-        at[name] = Place(f"t{n}" if name in contract.typed else "null", f"v{n}", read)
+        is_typed = name in contract.typed
+        at[name] = Place(f"t{n}" if is_typed else "null", f"v{n}", read, document=f"j{n}" if is_typed else None)
     others = [name for name in found if name not in contract.fields]
     # A null may stand in the document or not; only the document tells.
     has_all = " and ".join(f"{identifier(name)} is not null" for name in others) or "true"
@@ -107,6 +178,8 @@ def _judge_the_rest(connection: duckdb.DuckDBPyConnection, objects: str, contrac
         from staged where reason = $1""",
         [_UNJUDGED],
     )
+    if not connection.execute("select count(*) from doubtful").fetchall()[0][0]:
+        return
     rest = f"""select json from (select json, row_number() over () - 1 as line from ({objects}))
         where line in (select line from doubtful) order by line"""
     documents.judge(connection, rest, contract, now, into="rest")

@@ -160,10 +160,11 @@ def test_a_replay_says_which_rows_it_cannot_judge(warehouse: Warehouse, tmp_path
         "event_id,source,event_name,user_id,occurred_at\ne1,s,A,u,2026-11-01\ne2,s,A,u,then\n", encoding="utf-8"
     )
     import_file(warehouse, mapped, EVENTS, FixedClock(NOW))
-    delivery = {"import_id": "0001.spool", "row_number": 7, "reason": "no JSON", "payload": "{}", "quarantined_at": NOW}
-    warehouse.append({"raw.quarantine": [delivery]})
+    place = json.dumps({"spool_file": "0001.spool", "from_offset": 40, "until_offset": 90})
+    damage = {"import_id": "0001.spool", "row_number": 40, "reason": "damaged", "payload": place, "quarantined_at": NOW}
+    warehouse.append({"raw.quarantine": [damage]})
     done = replay(warehouse, FixedClock(NOW))
-    assert (done.judged, done.not_replayable, done.deliveries) == (0, 1, 1)
+    assert (done.judged, done.not_replayable, done.lost) == (0, 1, 1)
 
 
 def test_another_key_opens_nothing(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ def test_an_import_that_dies_at_its_last_step_leaves_nothing_and_can_be_repeated
         ("x.csv", b"", "x.csv -> is empty. Give a file with rows."),
         ("x.csv", HEADER.encode() + b"\n", "x.csv -> holds no rows. Give a file with rows."),
         ("x.csv", b"a,A\n1,2\n", "x.csv -> has two columns named 'a'. Give every column its own name."),
-        ("x.xlsx", b"PK", "x.xlsx -> is of no known format. Give .csv, .parquet, .ndjson, .jsonl or .json, also with .gz."),
+        ("x.xlsx", b"PK", "x.xlsx -> is of no known format. Give .csv, .parquet, .ndjson, .jsonl or .json, also with .gz"),
         ("x.parquet", b"no parquet at all", "x.parquet -> cannot be read ("),
         ("x.csv.gz", b"no gzip", "x.csv.gz -> cannot be read ("),
         ("x.csv", b"\xff\xfe\x00", "x.csv -> cannot be read ("),
@@ -150,7 +150,10 @@ def test_joined_columns_need_the_first_only(warehouse: Warehouse, tmp_path: Path
     ("content", "message"),
     [
         ({}, "mapping -> does not say its kind. "),
-        ({"kind": "sums"}, "mapping -> is of no known kind (sums). Give `kind`, one of results, units, events."),
+        (
+            {"kind": "sums"},
+            "mapping -> is of no known kind (sums). Give `kind`, one of results, units, events, rates, channel_daily.",
+        ),
         ({"kind": "results", "bogus": "x"}, "mapping -> bogus: "),
         ({"kind": "results", "repeats": "ignore"}, "mapping -> repeats: "),
         ({"kind": "units"}, "mapping -> program: "),
@@ -168,7 +171,7 @@ def test_an_unknown_name_lists_those_there_are() -> None:
         Refusal, match=r"mapping upworthy -> does not ship with the package\. Choose one of .*upworthy_tests"
     ):
         Mapping.named("upworthy")
-    assert all(Mapping.named(name).kind in {"results", "units", "events"} for name in names())
+    assert {Mapping.named(name).kind for name in names()} == {"results", "units", "events", "rates", "channel_daily"}
 
 
 def real(name: str) -> Path:

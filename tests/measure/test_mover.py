@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from orchestration.edges.clock import FixedClock
 from orchestration.edges.spool import Record, SpoolFile, spool_folder, spool_key
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
+from orchestration.measure import redaction
 from orchestration.measure.mover import MoveReport, move_spool
+from orchestration.measure.privacy import Seal
+from orchestration.measure.pseudonyms import pseudonym_key
+from orchestration.measure.quarantine import Replayed, replay, show, waiting
 
 AT = dt.datetime.fromisoformat("2026-11-01T10:00")
 NOW = dt.datetime.fromisoformat("2026-11-01T12:00")
@@ -76,6 +81,74 @@ def test_what_is_no_json_is_quarantined_with_its_place(house: Warehouse) -> None
     assert moved(house) == MoveReport(files=1, records=1, quarantined=1, expired=0)
     row = house.rows("select * from raw.quarantine")[0]
     assert (row["import_id"], row["row_number"], row["reason"]) == (file.path.name, 1, "the body is not JSON")
+
+
+def test_a_delivery_is_taken_in_once_its_provider_is_described(
+    house: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = yaml.safe_load(redaction.FIELDS.read_text(encoding="utf-8"))
+    described = tmp_path / "person_fields.yaml"
+    monkeypatch.setattr(redaction, "FIELDS", described)
+
+    def describe(fields: dict[str, Any]) -> None:
+        described.write_text(yaml.safe_dump(fields), encoding="utf-8")
+        redaction._actions.cache_clear()
+
+    describe({name: fields for name, fields in lists.items() if name != "sendgrid"})
+    body = b'[{"email":"ana@example.test","event":"open"}]'
+    file = spooled(house, [body, body], [b'"broken ana@example.test'])
+    file.close()
+    assert moved(house) == MoveReport(files=1, records=0, quarantined=3, expired=0)
+    reason = "person_fields.yaml does not say who is named in what sendgrid sends"
+    assert {row["reason"]: row["rows"] for row in waiting(house)} == {
+        reason: 2,
+        "the body is not JSON": 1,
+    }
+    assert show(house, file.path.name, 0)["original"] == body.decode()
+    later = FixedClock(NOW + dt.timedelta(days=30))
+    assert move_spool(house, later, keep_days=7).expired == 1, "the original is kept in quarantine, sealed"
+    assert replay(house, later) == Replayed(3, 0, 0, 3, 0, 0, 3)
+    describe(lists)
+    (first, second, third) = (replay(house, later, import_id=file.path.name) for _ in range(3))
+    assert (first, second, third) == (Replayed(3, 2, 0, 1, 0, 0, 3), *[Replayed(1, 0, 0, 1, 0, 0, 1)] * 2)
+    rows = house.rows("select inbox_id, received_at, ingested_at, headers from raw.inbox order by inbox_id")
+    assert [(row["inbox_id"], row["received_at"], row["ingested_at"]) for row in rows] == [
+        (f"{file.path.stem}#{number}", AT, later.now()) for number in (0, 1)
+    ]
+    assert len(inbox(house)[0][0]["email"]) == 64
+    with house.connect() as connection:
+        connection.execute("checkpoint")
+    assert b"ana@example" not in house.path.read_bytes()
+
+
+def test_a_replay_adds_nothing_to_what_the_mover_has_taken_in(house: Warehouse) -> None:
+    file = spooled(house, [b"{", b"2"])
+    file.close()
+    moved(house)
+    row = house.rows("select * from raw.quarantine")[0]
+    record = Record("sendgrid", "sendgrid", AT, {}, b"2")
+    told = json.loads(row["payload"]) | {
+        "record": 1,
+        "sealed": Seal(pseudonym_key(house.folder)).close(record.packed()),
+    }
+    house.append({"raw.quarantine": [row | {"row_number": 1, "payload": json.dumps(told)}]})
+    assert replay(house, FixedClock(NOW)) == Replayed(2, 0, 1, 1, 0, 0, 2)
+    assert inbox(house) == [2]
+
+
+def test_a_replay_that_fails_half_way_can_be_repeated(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    spooled(house, [b"\xff"]).close()
+    moved(house)
+    monkeypatch.setattr(redaction.Redactor, "redacted", lambda self, provider, headers, body: "3")
+    with house.connect() as connection:
+        connection.execute("alter table raw.quarantine_replays add column surprise varchar")
+    with pytest.raises(Exception, match=r"surprise|columns"):
+        replay(house, FixedClock(NOW))
+    assert inbox(house) == []
+    with house.connect() as connection:
+        connection.execute("alter table raw.quarantine_replays drop column surprise")
+    assert replay(house, FixedClock(NOW)).accepted == 1
+    assert inbox(house) == [3]
 
 
 def test_a_failure_half_way_leaves_nothing(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ class Source(BaseModel):
         day_path: Path of the day within a row; a row of another day than asked for is refused. None: not by day.
         reread_days: Days that a daily pull asks for again, because the platform still changes them.
         lag_hours: How far before the last event an event pull begins, for those that come late.
+        expected_hours: Hours within which it is to be read again; beyond them it is stale.
         history_days: How far back the platform remembers.
         window_days: Days per call.
         daily_calls: Calls a day that the platform allows, counted in the warehouse.
@@ -63,6 +64,7 @@ class Source(BaseModel):
     day_path: str | None = None
     reread_days: int = Field(ge=1)
     lag_hours: int = Field(default=0, ge=0)
+    expected_hours: int = Field(ge=1)
     history_days: int = Field(ge=1)
     window_days: int = Field(ge=1)
     daily_calls: int | None = Field(default=None, ge=1)
