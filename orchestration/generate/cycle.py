@@ -32,8 +32,8 @@ def generate_cycle(
     now: dt.datetime,
     rules: Rules | None = None,
 ) -> list[dict[str, object]]:
-    """Writes the cycle's creatives unless they exist, then replaces what was rejected; returns their rows (send, segment, role, text,
-    decision).
+    """Writes the cycle's creatives unless they exist, then replaces what was rejected, by the rules too; returns their rows (send,
+    segment, role, text, decision).
 
     Args:
         rules: Approve or reject what they say; everything else waits for ``loop approve``. None for those that ship.
