@@ -32,6 +32,7 @@ def send(
     from orchestration.deploy.senders.configured import CHANNELS, sender_of, variable_of
     from orchestration.edges.warehouse import Warehouse
     from orchestration.measure.pseudonyms import pseudonym_key
+    from orchestration.policy.live import LiveRules
     from orchestration.programs.definition import read_programs
 
     if channel not in CHANNELS:
@@ -56,6 +57,7 @@ def send(
                 channel,
                 sender,
                 read_programs(settings.programs),
+                LiveRules(settings.programs / "rules"),
                 clock,
                 pseudonym_key=pseudonym_key(house.folder),
                 is_live=live,
