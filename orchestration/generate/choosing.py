@@ -29,7 +29,7 @@ def _writer(
     program: Program, taxonomy: Taxonomy, warehouse: Warehouse, *, cycle: int, seed: int, now: dt.datetime
 ) -> Generator:
     """Writes texts with tags that texts show; elements are not its business."""
-    offline = OfflineGenerator(taxonomy, program.text_tags, seed, program.model.grammar)
+    offline = OfflineGenerator(taxonomy, program.text_tags, seed, program.model.grammar, longest=program.limits.longest)
     api = model_of(program, warehouse, cycle, now)
     if api is None:
         return offline
