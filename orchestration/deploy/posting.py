@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def copy_events(connection: duckdb.DuckDBPyConnection, outbox: Outbox, now: dt.d
     events = outbox.events_after(int(row[0]) if row else 0)
     copied = 0
     with transaction(connection):
-        while batch := [event for event, _ in zip(events, range(_BATCH), strict=False)]:
+        while batch := list(itertools.islice(events, _BATCH)):
             columns = list(zip(*batch, strict=True))
             connection.execute(
                 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.deploy import posting
 from orchestration.deploy.despatch import outbox_of
 from orchestration.deploy.messages import Outcome
 from orchestration.deploy.outbox import Outbox
@@ -32,6 +33,19 @@ def test_everybody_who_may_gets_one_and_nobody_else(house: Warehouse) -> None:
     assert sent(house, channel).tally.tried == 0, "a second run has nothing to do"
     rows = house.rows("select state, count(*) as number from ledger.send_events group by state order by state")
     assert {row["state"]: row["number"] for row in rows}["accepted"] == len(WANTED)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_every_event_reaches_the_ledger_however_many_are_copied_at_once(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(posting, "_BATCH", size)
+    sent(house, PlayedChannel())
+    outbox = outbox_of(house)
+    events = [event[0] for event in outbox.events_after(0)]
+    outbox.close()
+    rows = house.rows("select sequence from ledger.send_events order by sequence")
+    assert [row["sequence"] for row in rows] == events
 
 
 def test_the_link_in_a_mail_is_the_person_s_own(house: Warehouse) -> None:
