@@ -91,10 +91,14 @@ def test_impossible_rows_are_set_aside_and_named(done: Backtest) -> None:
 
 
 def test_no_number_of_the_output_is_infinite_or_invented(done: Backtest) -> None:
-    learned = duckdb.execute(f"select effect, e_value from '{done.learnings}' where n_experiments > 0").fetchnumpy()
+    learned = (
+        duckdb.connect().execute(f"select effect, e_value from '{done.learnings}' where n_experiments > 0").fetchnumpy()
+    )
     for values in learned.values():
         assert np.isfinite(np.ma.compressed(values)).all()
-    health = dict(duckdb.execute(f"select experiment_id, max(status) from '{done.health}' group by 1").fetchall())
+    health = dict(
+        duckdb.connect().execute(f"select experiment_id, max(status) from '{done.health}' group by 1").fetchall()
+    )
     assert health == {
         **{row[0]: "healthy" for row in EXPECTED},
         **dict.fromkeys(("one_arm", "negative_variance", "above"), "not_comparable"),

@@ -254,7 +254,7 @@ def live(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Wareh
         connection.execute(
             """
             create table marts.program_audience as
-            select 'p' as program, 'u' || range as user_id, 'all people' as segment from range(6000)
+            select 'news' as program, 'u' || range as user_id, 'all people' as segment from range(6000)
             """
         )
         connection.execute(

@@ -20,7 +20,7 @@ def evaluate(call: str) -> float | None:
     sql = TEMPLATES.from_string(
         f"{{% from 'wilson' import wilson_low, wilson_high, two_sided_z %}}select {{{{ {call} }}}}"
     ).render()
-    row = duckdb.execute(sql).fetchone()
+    row = duckdb.connect().execute(sql).fetchone()
     assert row is not None
     return None if row[0] is None else float(row[0])
 

@@ -36,7 +36,11 @@ def test_a_csv_for_each_segment_holds_what_the_parquet_holds(house: Warehouse) -
     with house.connect() as connection:
         assert HandoverFiles(folder).deliver(connection, EXPERIMENT) == 40
         assert HandoverFiles(folder).deliver(connection, EXPERIMENT) == 40
-    parquet = duckdb.sql(f"select send_id, subject from '{folder}/{EXPERIMENT}.parquet' order by send_id").fetchall()
+    parquet = (
+        duckdb.connect()
+        .sql(f"select send_id, subject from '{folder}/{EXPERIMENT}.parquet' order by send_id")
+        .fetchall()
+    )
     with (folder / f"{EXPERIMENT}-new.csv").open(encoding="utf-8") as stream:
         rows = [(row["send_id"], row["subject"]) for row in csv.DictReader(stream)]
     assert rows == parquet

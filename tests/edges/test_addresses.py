@@ -28,7 +28,7 @@ def test_a_file_is_keyed_by_plain_ids_or_pseudonyms(tmp_path: Path) -> None:
         pseudonym("ana"): "ana@example.test",
     }
     parquet = tmp_path / "people.parquet"
-    duckdb.sql(f"copy (select 7 as user_id, 'seven@example.test' as address) to '{parquet}'")
+    duckdb.connect().sql(f"copy (select 7 as user_id, 'seven@example.test' as address) to '{parquet}'")
     assert addresses_from(str(parquet))({"7"}) == {"7": "seven@example.test"}
 
 

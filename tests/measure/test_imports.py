@@ -31,9 +31,9 @@ def test_every_format_gives_the_same_rows(name: str, warehouse: Warehouse, tmp_p
     rows = f"read_csv('{source}')"
     path = tmp_path / name
     if name.endswith(".parquet"):
-        duckdb.execute(f"copy (from {rows}) to '{path}'")
+        duckdb.connect().execute(f"copy (from {rows}) to '{path}'")
     elif ".json" in name or "nd" in name:
-        text = duckdb.execute(f"select string_agg(to_json(r), chr(10)) from {rows} r").fetchall()[0][0]
+        text = duckdb.connect().execute(f"select string_agg(to_json(r), chr(10)) from {rows} r").fetchall()[0][0]
         text = f"[{text.replace(chr(10), ',')}]" if name == "x.json" else text
         path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
     else:
@@ -185,7 +185,9 @@ def test_upworthy(warehouse: Warehouse) -> None:
         """select sum(n) as n, sum(sum_y) as y, count(distinct split_part(experiment_id, '/', 1)) as tests,
         count(distinct (experiment_id, creative_id)) = count(*) as is_key from raw.results"""
     )[0]
-    direct = duckdb.execute(f"select sum(impressions), sum(clicks) from '{real('upworthy_tests')}'").fetchall()[0]
+    direct = (
+        duckdb.connect().execute(f"select sum(impressions), sum(clicks) from '{real('upworthy_tests')}'").fetchall()[0]
+    )
     assert (found["n"], found["y"], found["tests"], found["is_key"]) == (*direct, 3_307, True)
     shares = warehouse.rows("select sum(planned_share) as s from raw.results group by experiment_id")
     assert [row["s"] for row in shares] == pytest.approx([1.0] * len(shares))
