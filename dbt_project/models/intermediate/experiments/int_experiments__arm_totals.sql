@@ -89,7 +89,9 @@ running as (
         {% endfor %}
         -- Whom the message reached is known of everybody so far, or it is not known.
         {% for name in ['n_exposed', 'sum_y_exposed'] %}
-        case when count({{ name }}) over so_far = count(n) over so_far then cast(sum({{ name }}) over so_far as double) end as {{ name }}{{ ',' if not loop.last }}
+        case
+            when count({{ name }}) over so_far = count(n) over so_far then cast(sum({{ name }}) over so_far as double)
+        end as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from every_look
     window so_far as (
