@@ -38,15 +38,19 @@ class Despatch:
 
     Attributes:
         queued: Messages that were new in the outbox.
+        handed_over: Messages that were written to files for hand-over, so that somebody else sends them.
         counts: Messages by state, all channels.
         reasons: State, reason and number of what did not leave.
+        next_due: When the next message of the channel may be tried; None if none waits.
         sample: The first letter of a rehearsal, or None.
     """
 
     tally: Tally
     queued: int
+    handed_over: int
     counts: Mapping[str, int]
     reasons: Sequence[tuple[str, str, int]]
+    next_due: dt.datetime | None
     sample: Letter | None
 
 
@@ -112,9 +116,11 @@ def despatch(
         expiry = whole_number("send_expiry_hours")
         with warehouse.connect() as connection:
             if to_people:
-                queued = queue_people(connection, used, warehouse.folder, [channel], now, expiry_hours=expiry)
+                queued, handed_over = queue_people(
+                    connection, used, warehouse.folder, [channel], now, expiry_hours=expiry
+                )
             else:
-                queued = queue_posts(connection, used, [channel], now, expiry_hours=expiry)
+                queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
             built_at, everybody = last_build(connection), _global_holdout(connection)
         permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
         gate = _gate(warehouse, used, programs, permission, built_at, everybody)
@@ -134,7 +140,9 @@ def despatch(
             if is_live:
                 with warehouse.connect() as connection:
                     copy_events(connection, outbox, clock.now())
-        return Despatch(tally, queued, used.counts(), used.reasons(), getattr(acting, "sample", None))
+        sample = getattr(acting, "sample", None)
+        told = used.counts(), used.reasons(), used.next_due([channel])
+        return Despatch(tally, queued, handed_over, *told, sample)
     finally:
         outbox.close()
 

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -128,8 +128,8 @@ class ModelServer:
 
 
 @contextmanager
-def model_server(script: Sequence[Reply]) -> Iterator[ModelServer]:
-    """Serves the replies in their order; the last one repeats."""
+def model_server(script: Sequence[Reply | Callable[[Any], Reply]]) -> Iterator[ModelServer]:
+    """Serves the replies in their order; the last one repeats. One that is a function answers what was asked."""
     replies = list(script)
     lock = threading.Lock()
 
@@ -137,7 +137,8 @@ def model_server(script: Sequence[Reply]) -> Iterator[ModelServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             with lock:
-                reply = replies[min(len(server.requests), len(replies) - 1)]
+                planned = replies[min(len(server.requests), len(replies) - 1)]
+                reply = planned(json.loads(body)) if callable(planned) else planned
                 key = self.headers.get("idempotency-key")
                 server.requests.append({"path": self.path, "idempotency_key": key, **json.loads(body)})
             time.sleep(reply.delay_seconds)
