@@ -116,6 +116,16 @@ def print_outlook(settings: Settings, cycle: int) -> None:
             f"{'All programs' if row['scope'] == '*' else row['scope']}: {row['state']} ({row['reason']}).",
             markup=False,
         )
+    batches = """
+        select program, any_value(json_array_length(questions)) filter (where step = 'prepared') as questions
+        from ledger.model_batches where cycle = ?
+        group by program, batch_key having count(*) filter (where step = 'ended') = 0 order by program
+    """
+    for row in house.rows(batches, [cycle]):
+        out.print(
+            f"{row['program']}: a batch of {row['questions']} questions is with the model; the next `loop run` collects it.",
+            soft_wrap=True,
+        )
     if count := len(waiting(house)):
         out.print(f"{count} creative{'s' if count != 1 else ''} wait for approval: `loop approvals`.")
 

@@ -76,12 +76,20 @@ class Model(Strict):
         grammar: Of the offline generator, which also writes what a model cannot.
         api: Which of OpenAI's two interfaces the server speaks; every compatible one speaks ``chat``.
         moderation: Model of the server's moderation endpoint that screens each text, or None where it has none.
+        batch: Whether the server has OpenAI's batch API: questions of a big cycle are handed in together and cost less.
+        batch_least: Fewest questions that are worth a batch; fewer are asked one by one.
+        batch_wait_minutes: How long a run waits for a batch; one that takes longer is collected by a later run.
+        batch_price: Share of the usual price that a batched question costs.
     """
 
     generator: Literal["offline", "openai"] = "offline"
     grammar: str = Field(default="subject_lines", pattern=r"^[a-z][a-z0-9_]*$")
     api: Literal["chat", "responses"] = "chat"
     moderation: str | None = None
+    batch: bool = False
+    batch_least: int = Field(default=6, ge=1)
+    batch_wait_minutes: float = Field(default=30.0, ge=0)
+    batch_price: float = Field(default=0.5, ge=0, le=1)
     name: str | None = None
     base_url: str | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -1,23 +1,19 @@
 """The README's worked example, command by command as it is printed, against a mail server and a model server on loopback."""
 
 import datetime as dt
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestration.edges.warehouse import Warehouse
-from orchestration.generate.generators import OfflineGenerator
-from orchestration.learn.taxonomy import Taxonomy
-from orchestration.records import Brief, CreativeRequest
 from tests.fakes.mail_channels import Channels, mail_channels
-from tests.fakes.model_server import Reply, completion, model_server
+from tests.fakes.model_server import model_server
+from tests.fakes.obedient_model import ObedientModel
 
 ROOT = Path(__file__).parents[2]
 TAGS = ("question", "second_person", "curiosity", "social_proof")
@@ -30,31 +26,6 @@ def section() -> str:
 
 def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", section(), re.MULTILINE | re.DOTALL)
-
-
-class Writer:
-    """A model that does as the prompt says: three lines for each slot, with the asked tags, never one twice."""
-
-    def __init__(self) -> None:
-        self._taxonomy, self._said = Taxonomy.load(), set[str]()
-
-    def __call__(self, asked: Any) -> Reply:
-        prompt = asked["messages"][0]["content"]
-        slots = re.findall(r"^- slot (\d+): has ([^;]*); has not", prompt, re.MULTILINE)
-        lines = [
-            {"slot": int(slot), "text": self._line(frozenset(has.split(", ")) & frozenset(TAGS))}
-            for slot, has in slots
-            for _ in range(3)
-        ]
-        return completion(json.dumps({"lines": lines}))
-
-    def _line(self, tags: frozenset[str]) -> str:
-        request = CreativeRequest("any", 1, "any", "explore", len(self._said), tags)
-        generator = OfflineGenerator(self._taxonomy, TAGS, seed=1)
-        brief = Brief("any", 1, "any", (), (), ())
-        (draft,) = generator.write([request], brief, voice="", avoid=frozenset(self._said))
-        self._said.add(draft.text)
-        return draft.text
 
 
 def walked(home: Path, model_url: str, channels: Channels) -> str:
@@ -89,7 +60,7 @@ def walked(home: Path, model_url: str, channels: Channels) -> str:
 
 @pytest.mark.slow
 def test_the_worked_example_goes_as_it_is_printed(tmp_path: Path) -> None:
-    with mail_channels(tmp_path / "channels") as channels, model_server([Writer()]) as server:
+    with mail_channels(tmp_path / "channels") as channels, model_server([ObedientModel(TAGS)]) as server:
         told = walked(tmp_path / "home", server.base_url, channels)
         mails = channels.taken()
     (answers,) = blocks("text")
