@@ -32,6 +32,7 @@ class Stages(DagsterDbtTranslator):
 
 
 TRANSLATOR = Stages()
+_RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogTestResult"})
 
 
 @dbt_assets(
@@ -59,21 +60,26 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
     if context.selected_asset_keys == warehouse_models.keys:
         select = []  # all models: naming each would cost dbt seconds; which tests run, `checks` says
     failure: Exception | None = None
+
+    def keep(event: Any) -> None:
+        if event.info.name in _RESULTS:
+            events.append(MessageToDict(event, preserving_proto_field_name=True))
+
     try:
         PROJECT.build(
             warehouse.open(),
             select=select,
             exclude=left_out(checks),
-            watch=lambda event: events.append(MessageToDict(event, preserving_proto_field_name=True)),
+            keep_views=not select,
+            watch=keep,
         )
     except Exception as error:
         failure = error
     for event in events:
-        if event["info"]["name"] in {"LogSeedResult", "LogModelResult", "LogTestResult"}:
-            message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
-            yield from message.to_default_asset_events(
-                manifest=MANIFEST_CONTENT, dagster_dbt_translator=TRANSLATOR, context=context
-            )
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        yield from message.to_default_asset_events(
+            manifest=MANIFEST_CONTENT, dagster_dbt_translator=TRANSLATOR, context=context
+        )
     if failure:
         raise failure
 

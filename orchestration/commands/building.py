@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestration.commands.console import WarehouseOption, out, settings_for
+from orchestration.errors import Refusal
 
 
 def build(
@@ -18,11 +19,16 @@ def build(
     from orchestration.edges.dbt import DbtProject
     from orchestration.edges.publishing import publish
     from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.in_place import require_unchanged
 
     house = Warehouse(settings.warehouse)
     house.migrate()
+    if require_unchanged(house) and settings.engine == "spark":
+        raise Refusal("engine spark", "cannot read events in place", "Import them, or build with DuckDB.")
     exclude = left_out("all") if tests else ("resource_type:unit_test", "resource_type:test")
-    results = DbtProject(engine=settings.engine).build(house, exclude=exclude, full_refresh=full_refresh)
+    results = DbtProject(engine=settings.engine).build(
+        house, exclude=exclude, full_refresh=full_refresh, keep_views=True
+    )
     publication = publish(house)
     out.print(
         f"{len(results)} nodes built and tested on {settings.engine} in {sum(node.seconds for node in results):.1f} s, "

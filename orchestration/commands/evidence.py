@@ -23,6 +23,12 @@ def import_(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="target=column or target:=constant; may repeat.")
     ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Leave a Parquet file of events where it lies, and let the models read it there."
+        ),
+    ] = False,
     as_json: JsonOption = False,
     warehouse: WarehouseOption = None,
 ) -> None:
@@ -32,11 +38,13 @@ def import_(
     from orchestration.learn.tagging import tag_texts
     from orchestration.learn.taxonomy import Taxonomy
     from orchestration.measure.imports import import_file
+    from orchestration.measure.in_place import attach
 
     house = Warehouse(settings.warehouse)
     columns = _mapping(as_, mapping, kind, set_ or [])
     with err.status(f"reading {file.name}") as status:
-        report = import_file(house, file, columns, SystemClock(), progress=status.update)
+        take = attach if in_place else import_file
+        report = take(house, file, columns, SystemClock(), progress=status.update)
         tag_texts(house, Taxonomy.load(), SystemClock().now())
     if as_json:
         sys.stdout.write(json.dumps(asdict(report)) + "\n")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestration.edges.views import LEFT_OUT, fingerprint, kept_views, remember, stand
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 
@@ -34,6 +35,12 @@ class NodeResult:
     seconds: float
     message: str
     failures: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    fingerprint: str
+    stand: bool
 
 
 class DbtProject:
@@ -90,6 +97,7 @@ class DbtProject:
         exclude: Sequence[str] = (),
         command: str = "build",
         full_refresh: bool = False,
+        keep_views: bool = False,
         watch: Watcher | None = None,
     ) -> list[NodeResult]:
         """Runs ``dbt build`` (or another command) against a warehouse.
@@ -100,6 +108,7 @@ class DbtProject:
         Args:
             select: dbt selectors; empty selects all.
             exclude: dbt selectors of what is left out.
+            keep_views: Leave views alone that stand as the project has them (`orchestration/edges/views.py`).
             watch: Called with every event dbt emits.
 
         Raises:
@@ -109,6 +118,9 @@ class DbtProject:
         if spark:
             spark.offer()
         self.load()
+        views = self._standing(warehouse) if keep_views and not full_refresh and self.engine == "duckdb" else None
+        if views and views.stand:
+            exclude = (*exclude, LEFT_OUT)
         args = [command, *(["--select", *select] if select else []), *(["--exclude", *exclude] if exclude else [])]
         args += ["--full-refresh"] if full_refresh else []
         args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
@@ -131,9 +143,15 @@ class DbtProject:
             )
         if not result.success:
             raise Refusal(f"dbt {command}", _reason(result), "Run `loop doctor`.")
+        if views and not views.stand and not select:
+            remember(warehouse, views.fingerprint)
         if spark:
             spark.bring_back()
         return results
+
+    def _standing(self, warehouse: Warehouse) -> "_Views":
+        digest = fingerprint(self.project)
+        return _Views(digest, stand(warehouse, digest, kept_views(self._manifest.nodes)))
 
     def _spark(self, warehouse: Warehouse) -> "SparkEngine | None":
         if self.engine == "duckdb":

@@ -6,6 +6,7 @@ from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.measure.arrivals import arrivals, empty_outputs, picture, table
 from orchestration.measure.cycles import open_cycle
 from orchestration.measure.imports import intake_drop
+from orchestration.measure.in_place import require_unchanged
 from orchestration.measure.kafka import configured_stream, consume
 from orchestration.measure.mover import move_spool
 from orchestration.policy.thresholds import whole_number
@@ -63,6 +64,7 @@ def raw_events(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per received event: takes in every new file of the drop folder, then opens the cycle with its as-of time."""
     house, now = warehouse.open(), clock.clock().now()
+    require_unchanged(house)
     reports = intake_drop(house, house.folder / "inbox", clock.clock(), progress=context.log.info)
     stream = configured_stream()
     consumed = consume(house, stream, clock.clock(), context.log.info) if stream else None

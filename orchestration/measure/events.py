@@ -1,6 +1,7 @@
 """Event tables: judges each event and appends it to ``raw.events``."""
 
 import datetime as dt
+from collections.abc import Collection
 
 import duckdb
 
@@ -14,10 +15,11 @@ from orchestration.measure.targets import Targets
 _TYPES = ("track", "identify", "page", "screen", "group", "alias")
 _CLOCKS = ("occurred_at", "received_at", "sent_at", "original_at")
 _TEXTS = ("user_id", "anonymous_id", "experiment_id", "creative_id", "send_id", "channel", "currency")
+_DOCUMENTS = ("properties", "context")
 _FIRST = dt.datetime.fromisoformat("2000-01-01")
 # What tells one event from another where the source gives no id; people are pseudonyms here already.
 _TUPLE = """source, type, event_name, user_id, anonymous_id, occurred_at::varchar, original_at::varchar,
-    sent_at::varchar, received_given::varchar, experiment_id, creative_id, send_id, channel, value::varchar,
+    sent_at::varchar, received_read::varchar, experiment_id, creative_id, send_id, channel, value::varchar,
     currency, properties"""
 
 
@@ -29,48 +31,61 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, targets
     Raises:
         Refusal: if the mapping leaves a needed target open.
     """
+    query = judged(mapping, targets, "select * from source_rows")
+    connection.execute(f"create or replace temp table checked as {query}", bounds(now))
+
+
+def bounds(now: dt.datetime) -> dict[str, dt.datetime]:
+    """Parameters of :func:`judged`: between which instants a server's clock is believed."""
+    return {"first": _FIRST, "last": now + dt.timedelta(days=1)}
+
+
+def cleaned(mapping: EventsMapping, targets: Targets, plain: Collection[str] = ()) -> dict[str, str]:
+    """Column of ``raw.events`` -> SQL that reads it from the file's columns; null where it is absent or not of its kind.
+
+    Args:
+        plain: Columns of text that are known to need no cleaning.
+    """
+    name = targets.text("event_name")
+    aliases = " ".join(f"when {literal(raw)} then {literal(known)}" for raw, known in mapping.aliases.items())
+    columns = {
+        "event_id": targets.text("event_id"),
+        "source": targets.text("source"),
+        "type": f"coalesce({targets.text('type')}, 'track')",
+        "event_name": f"case {name} {aliases} else {name} end" if aliases else name,
+        **{text: targets.key(text) for text in _TEXTS},
+        **{clock: targets.moment(clock) for clock in _CLOCKS},
+        "is_machine": targets.flag("is_machine"),
+        "value": f"try_cast({targets.text('value')} as decimal(18, 4))",
+        **{document: _json(mapping, targets, document) for document in _DOCUMENTS},
+        "schema_version": f"try_cast({targets.text('schema_version')} as integer)",
+    }
+    return columns | {target: targets.raw(target) for target in plain}
+
+
+def judged(mapping: EventsMapping, targets: Targets, rows: str, plain: Collection[str] = ()) -> str:
+    """Query of what :func:`stage` stores.
+
+    Args:
+        rows: Query of the file's rows, numbered in ``__row``.
+        plain: As for :func:`cleaned`.
+
+    Raises:
+        Refusal: if the mapping leaves a needed target open.
+    """
     targets.require("source")
     if not targets.has("user_id"):
         targets.require("anonymous_id")
     if not any(targets.has(clock) for clock in _CLOCKS):
         targets.require("occurred_at")
-    texts = ", ".join(f"{targets.key(name)} as {name}" for name in _TEXTS)
-    clocks = ", ".join(
-        f"{targets.text(name)} as {name}_text, {targets.moment(name)} as {name}_read" for name in _CLOCKS
-    )
-    aliases = " ".join(f"when {literal(raw)} then {literal(name)}" for raw, name in mapping.aliases.items())
-    name = targets.text("event_name")
-    connection.execute(
-        f"""create or replace temp table checked as
-        with mapped as (
-            select
-                __row,
-                {targets.text("event_id")} as id_given,
-                {targets.text("source")} as source,
-                coalesce({targets.text("type")}, 'track') as type,
-                {f"case {name} {aliases} else {name} end" if aliases else name} as event_name,
-                {texts},
-                {clocks},
-                {targets.text("is_machine")} as is_machine_text,
-                {targets.flag("is_machine")} as is_machine,
-                {targets.text("value")} as value_text,
-                try_cast({targets.text("value")} as decimal(18, 4)) as value,
-                {_json(mapping, targets, "properties")} as properties,
-                {_json(mapping, targets, "context")} as context,
-                {targets.text("schema_version")} as version_text,
-                try_cast({targets.text("schema_version")} as integer) as version_read
-            from source_rows
-        ),
-        timed as (
-            select *, occurred_at_read as occurred_at, original_at_read as original_at, sent_at_read as sent_at,
-                received_at_read as received_given,
-                coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as received_at
-            from mapped
-        )
+    named = {"event_id": "id_given", "schema_version": "version_read", "received_at": "received_read"}
+    read = ", ".join(f"{sql} as {named.get(name, name)}" for name, sql in cleaned(mapping, targets, plain).items())
+    told = (*_CLOCKS, "is_machine", "value", "schema_version")
+    texts = ", ".join(f"{targets.given(name)} as {name}_given" for name in told)
+    return f"""with mapped as (select __row, {read}, {texts} from ({rows})),
+        timed as (select *, coalesce(received_read, occurred_at, sent_at, original_at) as received_at from mapped)
         select *, coalesce(id_given, sha256(cast(to_json([{_TUPLE}]) as varchar))) as event_id, {_reason()} as reason
-        from timed""",
-        {"first": _FIRST, "last": now + dt.timedelta(days=1)},
-    )
+        from timed"""
 
 
 def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import_id: str, now: dt.datetime) -> int:
@@ -79,7 +94,7 @@ def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import
     contract = read_contract("event")
     people = ", ".join(f"{opaque_id(name, is_opaque=True)} as {name}" for name in ("user_id", "anonymous_id"))
     free = ", ".join(f"{without_addresses(name)} as {name}" for name in ("source", "event_name", "send_id"))
-    documents = ", ".join(f"{hidden(name, name, contract)} as {name}" for name in ("properties", "context"))
+    documents = ", ".join(f"{hidden(name, name, contract)} as {name}" for name in _DOCUMENTS)
     return int(
         connection.execute(
             f"""insert into raw.events by name
@@ -113,8 +128,9 @@ def _reason() -> str:
         "when type = 'track' and event_name is null then 'the event has no name'",
         "when user_id is null and anonymous_id is null then 'there is neither a user nor an anonymous id'",
     ]
+    read = {clock: "received_read" if clock == "received_at" else clock for clock in _CLOCKS}
     rules += [
-        f"when {clock}_text is not null and {clock}_read is null then '{clock} is not a time'" for clock in _CLOCKS
+        f"when {clock}_given is not null and {sql} is null then '{clock} is not a time'" for clock, sql in read.items()
     ]
     rules += ["when received_at is null then 'there is no time'"]
     for clock in ("occurred_at", "received_at"):
@@ -123,12 +139,9 @@ def _reason() -> str:
             f"when {clock} > $last then '{clock} is more than a day in the future'",
         ]
     rules += [
-        "when is_machine_text is not null and is_machine is null then 'is_machine is neither true nor false'",
-        "when value_text is not null and value is null then 'value is not an amount'",
-        "when version_text is not null and version_read is null then 'schema_version is not an integer'",
+        "when is_machine_given is not null and is_machine is null then 'is_machine is neither true nor false'",
+        "when value_given is not null and value is null then 'value is not an amount'",
+        "when schema_version_given is not null and version_read is null then 'schema_version is not an integer'",
     ]
-    rules += [
-        f"when {name} is not null and not json_valid({name}) then '{name} is not JSON'"
-        for name in ("properties", "context")
-    ]
+    rules += [f"when {name} is not null and not json_valid({name}) then '{name} is not JSON'" for name in _DOCUMENTS]
     return "case " + " ".join(rules) + " end"

@@ -49,14 +49,23 @@ def hidden(document: str, field: str, contract: Contract) -> str:
         document: A column of JSON text, null where there is none.
         field: The contract's field that it is, such as ``properties``.
     """
-    paths = [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
+    paths = _people_in(field, contract)
     listed = ", ".join(literal("$." + ".".join(f'"{key}"' for key in path)) for path in paths)
     values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
-    # Apart from the rest, because an expression that begins with one sure sign is searched for twice as fast.
-    keys = literal(f'"({"|".join(sorted({re.escape(path[0]) for path in paths}))})"')
-    suspicion = f"contains({document}, '@') or contains({document}, '%40') or regexp_matches({document}, {keys})"
+    suspicion = may_name_people(document, field, contract)
     clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
     return f"cast(case when {suspicion} then {clean} else {document} end as json)"
+
+
+def may_name_people(document: str, field: str, contract: Contract) -> str:
+    """SQL that holds wherever :func:`hidden` might change a JSON object."""
+    # Apart from the rest, because an expression that begins with one sure sign is searched for twice as fast.
+    keys = literal(f'"({"|".join(sorted({re.escape(path[0]) for path in _people_in(field, contract)}))})"')
+    return f"contains({document}, '@') or contains({document}, '%40') or regexp_matches({document}, {keys})"
+
+
+def _people_in(field: str, contract: Contract) -> list[tuple[str, ...]]:
+    return [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
 
 
 def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:

@@ -74,6 +74,10 @@ class Targets:
             found += [] if isinstance(source, Constant) else [source] if isinstance(source, str) else source
         return found
 
+    def is_column(self, target: str) -> bool:
+        """Whether the target is one column of the file, as it is."""
+        return isinstance(self._sources.get(target), str)
+
     def is_list(self, target: str) -> bool:
         """Whether the target comes from a column of lists."""
         return self._term(target).type.endswith("[]")
@@ -93,6 +97,10 @@ class Targets:
     def text(self, target: str) -> str:
         """Trimmed text, null when blank."""
         return as_text(self._term(target).sql, self._term(target).type)
+
+    def given(self, target: str) -> str:
+        """What is null exactly where nothing was said; cheaper than :meth:`text` for what is no text."""
+        return self.text(target) if self._term(target).type == "VARCHAR" else self.raw(target)
 
     def key(self, target: str) -> str:
         """Text that names something: as :meth:`text`, and "nan" is null too."""

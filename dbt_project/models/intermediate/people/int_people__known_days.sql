@@ -19,8 +19,9 @@ events as (
         occurred_at,
         case when is_activity then occurred_at end as active_at,
         case when is_activity then event_name end as activity,
+        case when is_activity and event_name in ('{{ click_events() | join("', '") }}') and creative_id is not null then 1 end as click,
         case when is_activity and event_name = 'Order Completed' then value end as order_value,
-        case when is_activity and event_name = 'Order Completed' then currency end as order_currency
+        case when is_activity and event_name = 'Order Completed' and currency is not null then {{ key_of(['currency']) }} end as currency_key
     from {{ ref('stg_events__events') }}
     where
         person_id is not null
@@ -42,9 +43,10 @@ counted as (
         count(active_at) as events,
         count(case when activity = 'Order Completed' then 1 end) as orders,
         count(case when activity = 'Invite Sent' then 1 end) as invites,
+        count(click) as clicks,
         sum(order_value) as order_value,
-        min(order_currency) as first_currency,
-        max(order_currency) as last_currency,
+        min(currency_key) as least_currency,
+        max(currency_key) as greatest_currency,
         min(active_at) as first_event_at,
         max(active_at) as last_event_at,
         min(occurred_at) as first_seen_at
@@ -58,8 +60,9 @@ select
     counted.events,
     counted.orders,
     counted.invites,
+    counted.clicks,
     case
-        when coalesce(counted.first_currency = counted.last_currency, true) then cast(coalesce(counted.order_value, 0) as decimal(38, 4))
+        when coalesce(counted.least_currency = counted.greatest_currency, true) then cast(coalesce(counted.order_value, 0) as decimal(38, 4))
     end as revenue,
     counted.first_event_at,
     counted.last_event_at,

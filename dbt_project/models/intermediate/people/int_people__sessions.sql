@@ -11,13 +11,7 @@
     **replaced_by('started_on'),
 ) }}
 
-{% set clicks = ['Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped', 'Promotion Clicked'] %}
-
 with
-
-events as (
-    select * from {{ ref('stg_events__events') }}
-),
 
 terms as (
     select
@@ -27,65 +21,134 @@ terms as (
     from {{ ref('stg_events__keys') }}
 ),
 
-activity as (
+days as (
+    select
+        known.user_id,
+        known.activity_on,
+        known.events,
+        known.clicks,
+        known.first_event_at,
+        known.last_event_at,
+        {{ seconds_between('known.first_event_at', 'known.last_event_at') }} <= terms.gap_seconds as is_one_part
+    from {{ ref('int_people__known_days') }} as known
+    cross join terms
+    where
+        known.events > 0
+        {% if is_incremental() %}
+            and known.activity_on in ({{ read | join(', ') }})
+        {% endif %}
+),
+
+-- Most days tell their parts by themselves: all within one gap, or two events further apart than it. Events are read for the others.
+told_days as (
+    select * from days
+    where is_one_part or (events = 2 and clicks = 0)
+),
+
+open_days as (
+    select * from days
+    where not is_one_part and (events > 2 or clicks > 0)
+),
+
+events as (
     select
         person_id as user_id,
         occurred_at,
         cast(occurred_at as date) as activity_on,
-        case
-            when event_name in ('{{ clicks | join("', '") }}') and creative_id is not null then 1
-            else 0
-        end as clicks
-    from events
+        case when event_name in ('{{ click_events() | join("', '") }}') and creative_id is not null then 1 else 0 end as clicks
+    from {{ ref('stg_events__events') }}
     where
         is_activity
         {{ and_is_touched(read) }}
 ),
 
-gapped as (
+ordered as (
     select
-        activity.*,
-        case
-            when
-                {{ seconds_between('lag(activity.occurred_at) over day_so_far', 'activity.occurred_at') }}
-                <= terms.gap_seconds
-                then 0
-            else 1
-        end as starts_part
-    from activity
-    cross join terms
-    window day_so_far as (partition by activity.user_id, activity.activity_on order by activity.occurred_at)
+        events.user_id,
+        events.activity_on,
+        events.occurred_at,
+        open_days.events as events_of_day,
+        open_days.clicks as clicks_of_day,
+        open_days.last_event_at,
+        lag(events.occurred_at) over day_so_far as before_at,
+        row_number() over day_so_far as place,
+        sum(events.clicks) over day_so_far - events.clicks as clicks_before
+    from events
+    inner join open_days on events.user_id = open_days.user_id and events.activity_on = open_days.activity_on
+    window
+        day_so_far as (
+            partition by events.user_id, events.activity_on order by events.occurred_at
+            rows between unbounded preceding and current row
+        )
 ),
 
-numbered as (
+starts as (
+    select ordered.*
+    from ordered
+    cross join terms
+    where ordered.place = 1 or {{ seconds_between('ordered.before_at', 'ordered.occurred_at') }} > terms.gap_seconds
+),
+
+counted as (
     select
-        *,
-        sum(starts_part) over (
-            partition by user_id, activity_on order by occurred_at
-            rows between unbounded preceding and current row
-        ) as part_number
-    from gapped
+        user_id,
+        activity_on,
+        occurred_at as started_at,
+        coalesce(lead(before_at) over day_so_far, last_event_at) as ended_at,
+        coalesce(lead(place) over day_so_far, events_of_day + 1) - place as events,
+        coalesce(lead(clicks_before) over day_so_far, clicks_of_day) - clicks_before as clicks
+    from starts
+    window day_so_far as (partition by user_id, activity_on order by place)
 ),
 
 parts as (
     select
         user_id,
         activity_on,
-        min(occurred_at) as started_at,
-        max(occurred_at) as ended_at,
-        count(*) as events,
-        sum(clicks) as clicks
-    from numbered
-    group by user_id, activity_on, part_number
+        started_at,
+        ended_at,
+        events,
+        clicks
+    from counted
+    union all
+    select
+        user_id,
+        activity_on,
+        first_event_at as started_at,
+        case when is_one_part then last_event_at else first_event_at end as ended_at,
+        case when is_one_part then events else 1 end as events,
+        clicks
+    from told_days
+    union all
+    select
+        user_id,
+        activity_on,
+        last_event_at as started_at,
+        last_event_at as ended_at,
+        1 as events,
+        0 as clicks
+    from told_days
+    where not is_one_part
 ),
 
+placed as (
+    select
+        parts.*,
+        parts.started_at <= {{ time_after_seconds('cast(parts.activity_on as timestamp)', 'terms.gap_seconds') }}
+        or parts.ended_at >= {{ time_after_seconds('cast(parts.activity_on as timestamp)', '86400 - terms.gap_seconds') }} as is_near_midnight
+    from parts
+    cross join terms
+),
+
+-- Only parts within the gap of a midnight can go on beyond it, or be what goes on.
 beside as (
     select
         *,
         lag(activity_on) over person_so_far as before_on,
         lag(started_at) over person_so_far as before_started_at,
         lag(ended_at) over person_so_far as before_ended_at
-    from parts
+    from placed
+    where is_near_midnight
     window person_so_far as (partition by user_id order by started_at)
 ),
 
@@ -111,26 +174,42 @@ followed as (
         lead(clicks) over person_so_far as next_clicks
     from joined_at_midnight
     window person_so_far as (partition by user_id order by started_at)
+),
+
+sessions as (
+    select
+        user_id,
+        activity_on,
+        started_at,
+        ended_at,
+        events,
+        clicks
+    from placed
+    where not is_near_midnight
+    union all
+    select
+        user_id,
+        activity_on,
+        started_at,
+        case when goes_on then next_ended_at else ended_at end as ended_at,
+        events + case when goes_on then next_events else 0 end as events,
+        clicks + case when goes_on then next_clicks else 0 end as clicks
+    from followed
+    where not is_continuation
 )
 
 select
-    followed.user_id,
-    followed.activity_on as started_on,
-    followed.started_at,
-    case when followed.goes_on then followed.next_ended_at else followed.ended_at end as ended_at,
-    cast(
-        {{ seconds_between(
-            'followed.started_at', 'case when followed.goes_on then followed.next_ended_at else followed.ended_at end'
-        ) }} as double
-    ) as length_seconds,
-    cast(followed.events + case when followed.goes_on then followed.next_events else 0 end as bigint) as events,
-    cast(followed.clicks + case when followed.goes_on then followed.next_clicks else 0 end as bigint) as clicks,
+    sessions.user_id,
+    sessions.activity_on as started_on,
+    sessions.started_at,
+    sessions.ended_at,
+    cast({{ seconds_between('sessions.started_at', 'sessions.ended_at') }} as double) as length_seconds,
+    cast(sessions.events as bigint) as events,
+    cast(sessions.clicks as bigint) as clicks,
     terms.built_through,
     terms.received_events
-from followed
+from sessions
 cross join terms
-where
-    not followed.is_continuation
-    {% if is_incremental() %}
-        and followed.activity_on in ({{ made_anew | join(', ') }})
-    {% endif %}
+{% if is_incremental() %}
+    where sessions.activity_on in ({{ made_anew | join(', ') }})
+{% endif %}

@@ -1,0 +1,181 @@
+"""Parquet files of events that stay where they lie: checked once in one reading, then read by the models, never copied.
+
+For tables of events too big to have twice. What an import would mend row by row (bad rows set aside, ids made pseudonyms, addresses
+withheld) cannot be done to a file that is only read; a file that needs any of it is refused, and can be imported instead.
+"""
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+
+from orchestration.edges.clock import Clock
+from orchestration.edges.warehouse import Warehouse, transaction
+from orchestration.errors import Refusal
+from orchestration.measure import events
+from orchestration.measure.contracts import read_contract
+from orchestration.measure.mapping import EventsMapping, Mapping
+from orchestration.measure.privacy import hidden, looks_like_address, may_name_people
+from orchestration.measure.reading import literal, open_file, place_of, unreadable
+from orchestration.measure.report import ImportReport, Progress, earlier, import_id_of, record
+from orchestration.measure.targets import Targets
+
+_COPY = "Mend the file, or import it without --in-place."
+_OF_PEOPLE = ("user_id", "anonymous_id", "source", "event_name", "send_id")
+_DOCUMENTS = ("properties", "context")
+# The columns of raw.events, in their order.
+_COLUMNS = {
+    **dict.fromkeys(("event_id", "source", "type", "event_name", "user_id", "anonymous_id"), "varchar"),
+    **dict.fromkeys(("occurred_at", "original_at", "sent_at", "received_at", "ingested_at"), "timestamp"),
+    **dict.fromkeys(("experiment_id", "creative_id", "send_id", "channel"), "varchar"),
+    "is_machine": "boolean",
+    "value": "decimal(18, 4)",
+    "currency": "varchar",
+    "properties": "json",
+    "context": "json",
+    "schema_version": "integer",
+    "import_id": "varchar",
+}
+_TEXTS = tuple(name for name, type_ in _COLUMNS.items() if type_ == "varchar" and name != "import_id")
+
+
+def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, progress: Progress | None) -> ImportReport:
+    """Lets the models read a Parquet file of events where it lies; the same file under the same mapping only once.
+
+    Args:
+        mapping: Of events whose ids of people are opaque already.
+        clock: When the warehouse learns of the events, and what counts as the future.
+        progress: Told in one line what is being done.
+
+    Raises:
+        Refusal: if the file is no Parquet, or any of its rows would have to be set aside or changed.
+        WarehouseLocked: if another process writes to the warehouse.
+    """
+    tell = progress or (lambda line: None)
+    if not isinstance(mapping, EventsMapping) or path.suffix.lower() != ".parquet":
+        raise Refusal(path.name, "is no Parquet file of events", "Import it without --in-place.")
+    if mapping.pseudonymise:
+        raise Refusal(
+            path.name,
+            "would show ids of people as they are",
+            "Say --set pseudonymise=false if they are opaque already, or import it without --in-place.",
+        )
+    path, now = path.resolve(), clock.now()
+    bytes_, changed_at = _state(path)
+    import_id = import_id_of(f"{path} {bytes_} {changed_at.isoformat()}", mapping, "in place")
+    warehouse.migrate()
+    with warehouse.connect() as connection:
+        if known := earlier(connection, import_id, mapping.kind):
+            tell(f"{path.name}: is read in place already, nothing to do")
+            return known
+        opened = open_file(connection, path)
+        targets = Targets(mapping, opened.columns, path.name)
+        tell(f"{path.name}: checking")
+        try:
+            rows, plain = _plain(connection, path, mapping, targets)
+            if not rows:
+                raise Refusal(path.name, "is empty", "Give a file with rows.")
+            _check(connection, path, mapping, targets, now, plain)
+        except duckdb.Error as error:
+            raise unreadable(path, error) from error
+        query = _query(path, mapping, targets, plain, import_id, now)
+        with transaction(connection):
+            connection.execute(
+                "insert into raw.event_files values (?, ?, ?, ?, ?, ?)",
+                [import_id, str(path), bytes_, changed_at, query, now],
+            )
+            counts = {"read": rows, "accepted": rows, "quarantined": 0}
+            report = record(connection, import_id, mapping.kind, path.name, now, **counts)
+            queries = connection.execute("select query from raw.event_files order by ingested_at, path").fetchall()
+            together = "\nunion all\n".join(row[0] for row in queries)
+            connection.execute(f"create or replace view raw.events_in_place as {together}")
+    tell(f"{path.name}: {rows:,} events are read in place")
+    return report
+
+
+def require_unchanged(warehouse: Warehouse) -> int:
+    """Checks that every file that is read in place is still the one that was checked; returns how many there are.
+
+    Raises:
+        Refusal: naming the first that is gone or was changed.
+    """
+    files = warehouse.rows("select path, bytes, changed_at from raw.event_files order by path")
+    for file in files:
+        if _state(Path(file["path"])) != (file["bytes"], file["changed_at"]):
+            raise Refusal(
+                file["path"], "was changed after it was taken in to be read in place", "Put it back as it was."
+            )
+    return len(files)
+
+
+def _state(path: Path) -> tuple[int, dt.datetime]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
+    return found.st_size, dt.datetime.fromtimestamp(found.st_mtime, dt.UTC).replace(tzinfo=None)
+
+
+def _plain(
+    connection: duckdb.DuckDBPyConnection, path: Path, mapping: EventsMapping, targets: Targets
+) -> tuple[int, set[str]]:
+    """Number of rows, and the columns of text that may be read as they stand, because cleaning them changes nothing."""
+    texts = [name for name in _TEXTS if targets.is_column(name) and not (name == "event_name" and mapping.aliases)]
+    texts += [name for name in _DOCUMENTS if targets.is_column(name) and not targets.is_nested(name)]
+    blank = [
+        "{0} = '' or starts_with({0}, ' ') or ends_with({0}, ' ') or {0} in ('nan', 'NaN', 'NAN')".format(
+            f"cast({targets.raw(name)} as varchar)"
+        )
+        for name in texts
+    ]
+    counts = "".join(f", count(*) filter ({rule})" for rule in blank)
+    [row] = connection.execute(f"select count(*){counts} from {_reader(path)}").fetchall()
+    return row[0], {name for name, number in zip(texts, row[1:], strict=True) if not number}
+
+
+def _check(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    mapping: EventsMapping,
+    targets: Targets,
+    now: dt.datetime,
+    plain: set[str],
+) -> None:
+    """Reads the file once and refuses it if any row would have to be set aside or changed."""
+    targets.require("event_id")
+    contract = read_contract("event")
+    asked = {"without an event_id": "id_given is null", "to be set aside": "reason is not null"}
+    asked |= {f"with an address in {name}": looks_like_address(name) for name in _OF_PEOPLE if targets.has(name)}
+    asked |= {
+        f"with people in {name}": f"""case when {may_name_people(name, name, contract)}
+            then cast({name} as json) is distinct from {hidden(name, name, contract)} else false end"""
+        for name in _DOCUMENTS
+        if targets.has(name)
+    }
+    query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", plain)
+    counts = ", ".join(f"count(*) filter ({rule})" for rule in asked.values())
+    [row] = connection.execute(f"select min(reason), {counts} from ({query})", events.bounds(now)).fetchall()
+    for what, number in zip(asked, row[1:], strict=True):
+        if number:
+            such = f" ({row[0]})" if what == "to be set aside" else ""
+            raise Refusal(path.name, f"has {number:,} rows {what}{such}", _COPY)
+
+
+def _query(
+    path: Path, mapping: EventsMapping, targets: Targets, plain: set[str], import_id: str, now: dt.datetime
+) -> str:
+    columns = events.cleaned(mapping, targets, plain)
+    columns = {name: columns[name] if name == "type" or targets.has(name) else "null" for name in columns}
+    clocks = [columns[name] for name in ("received_at", "occurred_at", "sent_at", "original_at") if targets.has(name)]
+    columns |= {
+        "schema_version": f"coalesce({columns['schema_version']}, 1)",
+        "received_at": f"coalesce({', '.join(clocks)})",
+        "ingested_at": f"timestamp '{now}'",
+        "import_id": literal(import_id),
+    }
+    read = ", ".join(f"cast({columns[name]} as {type_}) as {name}" for name, type_ in _COLUMNS.items())
+    return f"select {read} from {_reader(path)}"
+
+
+def _reader(path: Path) -> str:
+    return f"read_parquet({place_of(path)}, hive_partitioning = false)"

@@ -1,0 +1,34 @@
+"""Views stand between builds and are written again when the project changes, or when one is missing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestration.edges.dbt import PROJECT, DbtProject
+from orchestration.edges.warehouse import Warehouse
+
+ONLY = ("stg_ledger__cycles", "stg_events__received", "int_growth_terms")
+
+
+def names(project: DbtProject, warehouse: Warehouse) -> set[str]:
+    nodes = project.build(warehouse, select=ONLY, exclude=("resource_type:test",), keep_views=True)
+    return {node.unique_id.split(".")[-1] for node in nodes}
+
+
+@pytest.mark.slow
+def test_a_view_is_written_again_only_when_the_project_changes(tmp_path: Path) -> None:
+    copy = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    project, warehouse = DbtProject(copy), Warehouse(tmp_path / "warehouse")
+    warehouse.migrate()
+    project.build(warehouse, exclude=("resource_type:test", "resource_type:unit_test"), keep_views=True)
+    assert names(project, warehouse) == {"stg_events__received", "int_growth_terms"}
+
+    with warehouse.connect() as connection:
+        connection.execute("drop view staging.stg_ledger__cycles")
+    assert "stg_ledger__cycles" in names(project, warehouse)
+
+    model = copy / "models" / "staging" / "ledger" / "stg_ledger__cycles.sql"
+    model.write_text(model.read_text(encoding="utf-8") + "\n-- changed\n", encoding="utf-8")
+    assert "stg_ledger__cycles" in names(DbtProject(copy), warehouse)
