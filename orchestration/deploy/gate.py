@@ -89,12 +89,7 @@ class Gate:
         return verdicts
 
     def still(self, messages: Sequence[Message]) -> list[Message]:
-        """Of messages judged a moment ago, those that no switch and no unsubscription has stopped since.
-
-        None of them where the rules have changed: they are judged again, by the new ones.
-        """
-        if self.permission.has_changed():
-            return []
+        """Of messages judged a moment ago, those that no switch and no unsubscription has stopped since."""
         gone = self.unsubscribed()
         return [message for message in messages if message.user_id not in gone and self._is_on(message)]
 

@@ -184,6 +184,8 @@ def _send_window(
         for call in _calls([message for message in going if message.send_id in letters], sender.most_per_call):
             pace.keep(len(call))
             messages = gate.still(call)
+            if gate.permission.has_changed():
+                break  # the rest of the window is judged again, by the new rules
             if not messages:
                 continue
             now = clock.now()
