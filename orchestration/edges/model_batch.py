@@ -136,17 +136,25 @@ class ModelBatch:
         except openai.APIStatusError as error:
             if error.status_code < 500:
                 return self._give_up(batch, f"refused: {error.status_code} {error.message}", _FREE)
-            return self._find(batch, None)
+            return self._doubt(batch, file_id)
         except _STUMBLES:
-            return self._find(batch, None)  # it may have been taken
+            return self._doubt(batch, file_id)
         self._book.note(batch.key, "created", batch_id)
         return self._follow(batch, batch_id)
+
+    def _doubt(self, batch: OpenBatch, file_id: str) -> bool:
+        """After a creation without an answer: a batch has a moment to be listed before it is believed not to be there."""
+        if self._left <= 0:
+            return self._find(batch, None)
+        self._left -= _POLL_SECONDS
+        self._wait(_POLL_SECONDS)
+        return self._find(batch, file_id)
 
     def _find(self, batch: OpenBatch, file_id: str | None) -> bool:
         """Settles a creation in doubt by asking the server.
 
         Args:
-            file_id: Create the batch from this file if the server does not have it; None in the run that has just tried.
+            file_id: Create the batch from this file if the server does not have it; None leaves that to a later run.
         """
         try:
             found = self._listed(batch.key)
@@ -158,7 +166,7 @@ class ModelBatch:
             self._book.note(batch.key, "created", found)
             return self._follow(batch, found)
         if file_id is None:
-            return False  # a server may list it a moment later: the next run asks again, before it creates
+            return False
         return self._create(batch, file_id)
 
     def _listed(self, key: str) -> str | None:

@@ -253,16 +253,35 @@ def test_few_questions_and_servers_without_batches_are_asked_one_by_one(
     assert len(server.requests) >= 6
 
 
-def test_a_run_waits_as_long_as_it_is_told(
-    warehouse: Warehouse, server: ModelServer, batches: PlayedBatches, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that runs would have slept between two looks."""
+    told: list[float] = []
     honest = model_batch.ModelBatch.__init__
     monkeypatch.setattr(
-        model_batch.ModelBatch, "__init__", lambda self, *told, **named: honest(self, *told, **named, wait=waits.append)
+        model_batch.ModelBatch,
+        "__init__",
+        lambda self, *given, **named: honest(self, *given, **named, wait=told.append),
     )
+    return told
+
+
+def test_a_run_waits_as_long_as_it_is_told(
+    warehouse: Warehouse, server: ModelServer, batches: PlayedBatches, waits: list[float]
+) -> None:
     batches.looks = 3
     assert turn(warehouse, server, batch_wait_minutes=5)
     assert set(waits) == {20.0}
     assert len(waits) >= 6
     assert sum(waits) <= 300
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+def test_a_creation_without_an_answer_is_settled_by_the_run_that_may_wait(
+    warehouse: Warehouse, server: ModelServer, batches: PlayedBatches, waits: list[float], fault: str
+) -> None:
+    batches.faults = {"create": fault}
+    assert turn(warehouse, server, batch_wait_minutes=5)
+    assert waits == [20.0]
+    assert batches.steps[:4] == ["upload", "create", "list", "look" if fault == "after" else "create"]
+    assert_handed_in_once(batches)
