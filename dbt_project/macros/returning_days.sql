@@ -5,7 +5,7 @@
     late. Both are null in a full build.
 #}
 {% macro returning_days(built) %}
-    {%- set days, people, received = ref('int_people__user_days'), ref('int_people'), ref('stg_events__received') -%}
+    {%- set days, people, instants = ref('int_people__user_days'), ref('int_people'), ref('stg_events__instants') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}

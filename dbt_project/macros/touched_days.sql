@@ -5,7 +5,7 @@
 #}
 {% macro touched_days(built, people_days=none) %}
     {%- set deliveries, aliases = ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
-    {%- set timed, received = ref('stg_events__timed'), ref('stg_events__received') -%}
+    {%- set timed, instants = ref('stg_events__timed'), ref('stg_events__instants') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}

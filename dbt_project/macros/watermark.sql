@@ -9,7 +9,7 @@
     all (two imports of one instant), their number tells, and that instant is taken in again.
 #}
 {% macro not_taken_in(built, column='ingested_at') %}
-    {%- set all_received = ref('stg_events__received') -%}
+    {%- set instants = ref('stg_events__instants') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return('true') }}
     {%- endif -%}
@@ -18,7 +18,7 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set moment = "timestamp '" ~ known[0] ~ "'" -%}
-    {%- set received = run_query('select count(*) from ' ~ all_received ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
+    {%- set received = run_query('select cast(coalesce(sum(events), 0) as bigint) from ' ~ instants ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
     {{ return(column ~ (' > ' if received == known[1] else ' >= ') ~ moment) }}
 {% endmacro %}
 

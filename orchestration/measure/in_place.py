@@ -81,8 +81,8 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
         query = _query(path, mapping, targets, plain, import_id, now)
         with transaction(connection):
             connection.execute(
-                "insert into raw.event_files values (?, ?, ?, ?, ?, ?)",
-                [import_id, str(path), bytes_, changed_at, query, now],
+                "insert into raw.event_files values (?, ?, ?, ?, ?, ?, ?)",
+                [import_id, str(path), bytes_, changed_at, rows, query, now],
             )
             counts = {"read": rows, "accepted": rows, "quarantined": 0}
             report = record(connection, import_id, mapping.kind, path.name, now, **counts)
@@ -119,7 +119,7 @@ def _state(path: Path) -> tuple[int, dt.datetime]:
 def _plain(
     connection: duckdb.DuckDBPyConnection, path: Path, mapping: EventsMapping, targets: Targets
 ) -> tuple[int, set[str]]:
-    """Number of rows, and the columns of text that may be read as they stand, because cleaning them changes nothing."""
+    """Number of rows, and the columns that may be read as they stand, because cleaning them changes nothing."""
     texts = [name for name in _TEXTS if targets.is_column(name) and not (name == "event_name" and mapping.aliases)]
     texts += [name for name in _DOCUMENTS if targets.is_column(name) and not targets.is_nested(name)]
     blank = [
@@ -128,6 +128,9 @@ def _plain(
         )
         for name in texts
     ]
+    if targets.has("received_at"):  # never null, it needs no stand-in, and a filter on it reaches the file
+        texts.append("received_at")
+        blank.append(f"{targets.moment('received_at')} is null")
     counts = "".join(f", count(*) filter ({rule})" for rule in blank)
     [row] = connection.execute(f"select count(*){counts} from {_reader(path)}").fetchall()
     return row[0], {name for name, number in zip(texts, row[1:], strict=True) if not number}
@@ -152,7 +155,8 @@ def _check(
         for name in _DOCUMENTS
         if targets.has(name)
     }
-    query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", plain)
+    texts = plain - {"received_at"}
+    query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", texts)
     counts = ", ".join(f"count(*) filter ({rule})" for rule in asked.values())
     [row] = connection.execute(f"select min(reason), {counts} from ({query})", events.bounds(now)).fetchall()
     for what, number in zip(asked, row[1:], strict=True):
@@ -164,12 +168,12 @@ def _check(
 def _query(
     path: Path, mapping: EventsMapping, targets: Targets, plain: set[str], import_id: str, now: dt.datetime
 ) -> str:
-    columns = events.cleaned(mapping, targets, plain)
+    columns = events.cleaned(mapping, targets, plain - {"received_at"})
     columns = {name: columns[name] if name == "type" or targets.has(name) else "null" for name in columns}
     clocks = [columns[name] for name in ("received_at", "occurred_at", "sent_at", "original_at") if targets.has(name)]
     columns |= {
         "schema_version": f"coalesce({columns['schema_version']}, 1)",
-        "received_at": f"coalesce({', '.join(clocks)})",
+        "received_at": clocks[0] if "received_at" in plain else f"coalesce({', '.join(clocks)})",
         "ingested_at": f"timestamp '{now}'",
         "import_id": literal(import_id),
     }

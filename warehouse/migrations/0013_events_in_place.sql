@@ -6,6 +6,7 @@ create table raw.event_files (
     path varchar not null,
     bytes bigint not null,            -- size and time of change: the file must stay as it was checked
     changed_at timestamp not null,
+    events bigint not null,           -- rows, copies included
     query varchar not null,
     ingested_at timestamp not null
 );

@@ -10,8 +10,8 @@ invites as (
     select
         user_id,
         occurred_at,
-        ingested_at
-    from {{ ref('stg_events__events') }}
+        settled_at as ingested_at
+    from {{ ref('int_people__moments') }}
     where event_name = 'Invite Sent' and is_activity
 ),
 
@@ -46,9 +46,9 @@ heard as (
     select
         user_id,
         occurred_at,
-        min(ingested_at) as ingested_at
-    from {{ ref('stg_events__events') }}
-    where event_name = 'Signed Up' and is_human and user_id is not null
+        min(settled_at) as ingested_at
+    from {{ ref('int_people__moments') }}
+    where event_name = 'Signed Up' and is_human
     group by user_id, occurred_at
 ),
 

@@ -5,18 +5,7 @@
 with
 
 told as (
-    select
-        source,
-        event_id,
-        user_id,
-        event_name = 'Order Refunded' as is_refund,
-        coalesce(nullif(upper(trim(currency)), ''), 'XXX') as currency,
-        case when event_name = 'Order Refunded' then -abs(value) else value end as value,
-        occurred_at,
-        ingested_at,
-        settled_at
-    from {{ ref('stg_events__events') }}
-    where type = 'track' and event_name in ('Order Completed', 'Order Refunded') and is_human and user_id is not null
+    select * from {{ ref('int_revenue__told') }}
 ),
 
 rates as (

@@ -55,8 +55,8 @@ repeated as (
 learned as (
     select
         max(ingested_at) as built_through,
-        count(*) as received_events
-    from {{ ref('stg_events__received') }}
+        cast(sum(events) as bigint) as received_events
+    from {{ ref('stg_events__instants') }}
 )
 
 select

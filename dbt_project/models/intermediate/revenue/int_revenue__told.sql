@@ -1,0 +1,41 @@
+-- One row per completed order and refund of a person, as it was told. Made anew by touched days, like int_people__known_days.
+
+{% set touched = touched_days(this) %}
+
+{{ config(
+    materialized='incremental',
+    on_schema_change='fail',
+    pre_hook="{{ without_days(this, 'told_on', touched_days(this)) }}",
+    **replaced_by('told_on'),
+) }}
+
+with
+
+learned as (
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('stg_events__keys') }}
+)
+
+select
+    events.source,
+    events.event_id,
+    events.person_id as user_id,
+    events.event_name = 'Order Refunded' as is_refund,
+    coalesce(nullif(upper(trim(events.currency)), ''), 'XXX') as currency,
+    case when events.event_name = 'Order Refunded' then -abs(events.value) else events.value end as value,
+    cast(events.occurred_at as date) as told_on,
+    events.occurred_at,
+    events.ingested_at,
+    events.settled_at,
+    learned.built_through,
+    learned.received_events
+from {{ ref('stg_events__events') }} as events
+cross join learned
+where
+    events.type = 'track'
+    and events.event_name in ('Order Completed', 'Order Refunded')
+    and events.is_human
+    and events.person_id is not null
+    {{ and_is_touched(touched) }}
