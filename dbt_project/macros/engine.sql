@@ -13,6 +13,9 @@
 {# The same, as a double; for use outside windows. #}
 {% macro exact_total(expression) %}cast({{ exact_sum(expression) }} as double){% endmacro %}
 
+{# The same where every row has a value, null where one has none: a sum over some of the rows would pass for the sum over all. #}
+{% macro whole_total(expression) %}case when count({{ expression }}) = count(*) then {{ exact_total(expression) }} end{% endmacro %}
+
 {# 64-bit digest of values, for joins; rebuilt with the tables that hold it and never compared across engines. #}
 {% macro key_of(columns) %}{{ adapter.dispatch('key_of')(columns) }}{% endmacro %}
 {% macro default__key_of(columns) %}hash({{ columns | join(", '|', ") }}){% endmacro %}

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from orchestration.commands.console import WarehouseOption, err, out, settings_for
 from orchestration.edges.clock import SystemClock
@@ -25,10 +24,12 @@ def approvals(program: Program = None, warehouse: WarehouseOption = None) -> Non
 
     rows = waiting(_existing(settings_for(warehouse)), program)
     for name in dict.fromkeys(row["program"] for row in rows):
-        table = Table("creative", "segment", "role", "text", "waits because", title=name, title_justify="left")
+        out.print(name, style="bold")
         for row in (row for row in rows if row["program"] == name):
-            table.add_row(*(str(row[key]) for key in ("creative_id", "segment", "role", "text", "waits_because")))
-        out.print(table, markup=False)
+            out.print(
+                f"  {row['creative_id']}  {row['segment']}, {row['role']}: {row['text']}", markup=False, soft_wrap=True
+            )
+            out.print(f"      {row['waits_because']}", markup=False, soft_wrap=True, style="dim")
     out.print(
         f"{len(rows)} creative{'s' if len(rows) != 1 else ''} wait{'s' if len(rows) == 1 else ''} for a decision."
     )
@@ -114,6 +115,16 @@ def print_outlook(settings: Settings, cycle: int) -> None:
         out.print(
             f"{'All programs' if row['scope'] == '*' else row['scope']}: {row['state']} ({row['reason']}).",
             markup=False,
+        )
+    batches = """
+        select program, any_value(json_array_length(questions)) filter (where step = 'prepared') as questions
+        from ledger.model_batches where cycle = ?
+        group by program, batch_key having count(*) filter (where step = 'ended') = 0 order by program
+    """
+    for row in house.rows(batches, [cycle]):
+        out.print(
+            f"{row['program']}: a batch of {row['questions']} questions is with the model; the next `loop run` collects it.",
+            soft_wrap=True,
         )
     if count := len(waiting(house)):
         out.print(f"{count} creative{'s' if count != 1 else ''} wait for approval: `loop approvals`.")

@@ -32,6 +32,7 @@ def send(
     from orchestration.deploy.senders.configured import CHANNELS, sender_of, variable_of
     from orchestration.edges.warehouse import Warehouse
     from orchestration.measure.pseudonyms import pseudonym_key
+    from orchestration.policy.live import LiveRules
     from orchestration.programs.definition import read_programs
 
     if channel not in CHANNELS:
@@ -56,6 +57,7 @@ def send(
                 channel,
                 sender,
                 read_programs(settings.programs),
+                LiveRules(settings.programs / "rules"),
                 clock,
                 pseudonym_key=pseudonym_key(house.folder),
                 is_live=live,
@@ -70,10 +72,18 @@ def send(
     told = {name: value for name, value in asdict(done.tally).items() if name != "in_a_row"}
     console.print(
         f"{'sent' if live else 'dry run, nothing was sent'}: {told['accepted']:,} {'accepted' if live else 'would go'}, "
-        f"{told['refused']:,} refused, {told['deferred']:,} put off, {told['withheld']:,} withheld, {told['unknown']:,} in doubt"
+        f"{told['refused']:,} refused, {told['deferred']:,} put off, {told['withheld']:,} withheld, {told['unknown']:,} in doubt",
+        soft_wrap=True,
     )
     for state, reason, number in done.reasons:
         console.print(f"  {state}, {number:,}: {reason}", markup=False, soft_wrap=True)
+    if done.handed_over:
+        console.print(
+            f"  {done.handed_over:,} were handed over as files, before the channel had a sender", soft_wrap=True
+        )
+    if done.next_due is not None:
+        waiting = sum(done.counts.get(state, 0) for state in ("queued", "deferred"))
+        console.print(f"  {waiting:,} wait, the first until {done.next_due:%Y-%m-%d %H:%M} UTC")
     if done.sample is not None:
         console.print(
             f"\nthe first one, to {_masked(done.sample.address)}:\n\nSubject: {done.sample.subject}", markup=False

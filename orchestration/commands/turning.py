@@ -84,7 +84,8 @@ def run(
             first.isoformat(),
             fixed_time=None,
         )
-    out.print(f"cycle of {first}: {done.materialised} assets made. `loop dev` shows run {done.run_id}.")
+    made = f"cycle of {first}: {done.materialised} assets made. `loop dev` shows run {done.run_id}."
+    out.print(made, soft_wrap=True)
     print_outlook(settings, cycle_of(first, settings.cadence))
 
 

@@ -11,6 +11,7 @@ from orchestration.deploy.gate import EVERYBODY, Gate, Limits
 from orchestration.deploy.letters import LetterWriter, posts_of
 from orchestration.deploy.messages import UNCLEAR, Doubt, Finding, Letter, Outcome, Sender
 from orchestration.deploy.outbox import NAME, Outbox
+from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
 from orchestration.deploy.quiet import QuietHours
 from orchestration.deploy.rendering import Templates
@@ -23,6 +24,7 @@ from orchestration.edges.clock import Clock
 from orchestration.edges.spool import spool_key
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
+from orchestration.policy.live import LiveRules
 from orchestration.policy.thresholds import whole_number
 from orchestration.programs.definition import Program
 from orchestration.serve.unsubscribe import unsubscribe_key
@@ -36,15 +38,19 @@ class Despatch:
 
     Attributes:
         queued: Messages that were new in the outbox.
+        handed_over: Messages that were written to files for hand-over, so that somebody else sends them.
         counts: Messages by state, all channels.
         reasons: State, reason and number of what did not leave.
+        next_due: When the next message of the channel may be tried; None if none waits.
         sample: The first letter of a rehearsal, or None.
     """
 
     tally: Tally
     queued: int
+    handed_over: int
     counts: Mapping[str, int]
     reasons: Sequence[tuple[str, str, int]]
+    next_due: dt.datetime | None
     sample: Letter | None
 
 
@@ -82,6 +88,7 @@ def despatch(
     channel: str,
     sender: Sender | None,
     programs: Sequence[Program],
+    rules: LiveRules,
     clock: Clock,
     *,
     pseudonym_key: bytes | None,
@@ -93,6 +100,7 @@ def despatch(
     """Queues what the ledger has for a channel and sends what is due, or rehearses that on a copy which is thrown away.
 
     Args:
+        rules: Those of sending are asked before every batch.
         most: Messages of this run.
         manner: How to send; None is what the policy seed and the environment say.
 
@@ -108,10 +116,14 @@ def despatch(
         expiry = whole_number("send_expiry_hours")
         with warehouse.connect() as connection:
             if to_people:
-                queued = queue_people(connection, used, warehouse.folder, [channel], now, expiry_hours=expiry)
+                queued, handed_over = queue_people(
+                    connection, used, warehouse.folder, [channel], now, expiry_hours=expiry
+                )
             else:
-                queued = queue_posts(connection, used, [channel], now, expiry_hours=expiry)
-            gate = _gate(warehouse, used, programs, last_build(connection), _global_holdout(connection))
+                queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
+            built_at, everybody = last_build(connection), _global_holdout(connection)
+        permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
+        gate = _gate(warehouse, used, programs, permission, built_at, everybody)
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
@@ -128,7 +140,9 @@ def despatch(
             if is_live:
                 with warehouse.connect() as connection:
                     copy_events(connection, outbox, clock.now())
-        return Despatch(tally, queued, used.counts(), used.reasons(), getattr(acting, "sample", None))
+        sample = getattr(acting, "sample", None)
+        told = used.counts(), used.reasons(), used.next_due([channel])
+        return Despatch(tally, queued, handed_over, *told, sample)
     finally:
         outbox.close()
 
@@ -144,7 +158,12 @@ def limits() -> Limits:
 
 
 def _gate(
-    warehouse: Warehouse, outbox: Outbox, programs: Sequence[Program], built_at: dt.datetime | None, everybody: float
+    warehouse: Warehouse,
+    outbox: Outbox,
+    programs: Sequence[Program],
+    permission: Permission,
+    built_at: dt.datetime | None,
+    everybody: float,
 ) -> Gate:
     def standing_of(user_ids: Collection[str]) -> Mapping[str, Standing]:
         with warehouse.connect() as connection:
@@ -157,6 +176,7 @@ def _gate(
         outbox.sent_since,
         {EVERYBODY: everybody, **{program.program: program.experiments.holdout_share for program in programs}},
         lambda program: state_in(warehouse.folder, program),
+        permission,
     )
 
 

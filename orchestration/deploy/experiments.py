@@ -165,7 +165,7 @@ def _send(
         }
         if is_rolled_back:
             chances = {segment: rolled_back(members) for segment, members in chances.items()}
-        assigned_at = starts_at if batch == 1 else max(now, batch_times(program, starts_at)[batch - 1])
+        assigned_at = max(now, batch_times(program, starts_at)[batch - 1])  # one that is launched late starts late
         _record_chances(connection, experiment, batch, chances, now)
         dealt = {segment: [chance.arm for chance in members] for segment, members in chances.items()}
         deal(connection, program, experiment.id, experiment.salt, batch, dealt, experiment.reach, assigned_at, now)
@@ -212,7 +212,7 @@ def _open(
     place = [experiment.id, experiment.program.program, experiment.cycle, experiment.send]
     connection.execute(
         "insert into ledger.experiments values (?, ?, ?, ?, ?, ?, true, ?)",
-        [*place, experiment.starts_at, experiment.salt, now],
+        [*place, max(now, experiment.starts_at), experiment.salt, now],
     )
     holdout = experiment.reach.holdout(experiment.program)
     for segment, members in arms.items():

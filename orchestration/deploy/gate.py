@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.deploy.assignment import is_held_out
+from orchestration.deploy.permission import Permission
 from orchestration.deploy.queued import Message
 from orchestration.deploy.quiet import QuietHours
 from orchestration.deploy.standing import NOBODY, Standing
@@ -30,17 +31,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with a message: sent, withheld for good, left until ``wait_until``, or left until a stop is lifted."""
+    """What is to be done with a message: sent, withheld for good, left until ``wait_until``, or left until a stop is lifted.
+
+    Attributes:
+        held: Why the rules of sending do not let its batch leave now; they may later.
+    """
 
     message: Message
     withheld: str | None = None
     wait_until: dt.datetime | None = None
     is_stopped: bool = False
+    held: str | None = None
 
     @property
     def may_go(self) -> bool:
         """Whether it is to be sent now."""
-        return self.withheld is None and self.wait_until is None and not self.is_stopped
+        return self.withheld is None and self.wait_until is None and self.held is None and not self.is_stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Gate:
         sent_since: Messages of every person since a time; see :meth:`Outbox.sent_since`.
         holdouts: Program (or ``*``) -> share of people who get nothing.
         state_of: The kill switch of a program.
+        permission: The rules of sending.
     """
 
     limits: Limits
@@ -61,6 +68,7 @@ class Gate:
     sent_since: Callable[[Collection[str], dt.datetime], Mapping[str, int]]
     holdouts: Mapping[str, float]
     state_of: Callable[[str], State]
+    permission: Permission
 
     def judge(self, messages: Sequence[Message], now: dt.datetime) -> list[Verdict]:
         """A verdict for each message; two messages to one person count against the cap one after the other."""
@@ -69,9 +77,12 @@ class Gate:
         since = now - dt.timedelta(days=self.limits.cap_days)
         got = dict(self.sent_since(people, since)) if people else {}
         gone = self.unsubscribed()
+        held = self.permission.held(messages, now)
         verdicts = []
         for message in messages:
             verdict = self._judge(message, standing, gone, got, now)
+            if verdict.may_go and message.send_id in held:
+                verdict = Verdict(message, held=held[message.send_id])
             if verdict.may_go and message.user_id is not None:
                 got[message.user_id] = got.get(message.user_id, 0) + 1
             verdicts.append(verdict)

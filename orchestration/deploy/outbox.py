@@ -206,6 +206,7 @@ class Outbox:
             select events.state, coalesce(events.detail, 'no reason given'), count(*)
             from events inner join messages on events.send_id = messages.send_id and events.state = messages.state
             where events.state in ('withheld', 'refused', 'deferred')
+                and events.sequence = (select max(latest.sequence) from events as latest where latest.send_id = messages.send_id)
             group by 1, 2 order by 3 desc, 2
             """
         ).fetchall()

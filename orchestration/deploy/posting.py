@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def queue_people(
     now: dt.datetime,
     *,
     expiry_hours: int,
-) -> int:
-    """Queues the messages of the ledger that go to people; returns how many were new.
+) -> tuple[int, int]:
+    """Queues the messages of the ledger that go to people; returns how many were new, and how many were handed over as files.
 
     Left out: dry runs, the holdout, what has expired, what an earlier outbox had, and batches that were handed over as files, which
     somebody else sends.
@@ -64,11 +65,12 @@ def queue_people(
             "outbox_id": outbox.outbox_id,
         },
     )
-    added = 0
+    added = left = 0
     while rows := cursor.fetchmany(_BATCH):
         messages = [Message(*row[:-1]) for row in rows if not _is_handed_over(folder, row[2], row[-1])]
         added += outbox.add(messages, now)
-    return added
+        left += len(rows) - len(messages)
+    return added, left
 
 
 def queue_posts(
@@ -116,7 +118,7 @@ def copy_events(connection: duckdb.DuckDBPyConnection, outbox: Outbox, now: dt.d
     events = outbox.events_after(int(row[0]) if row else 0)
     copied = 0
     with transaction(connection):
-        while batch := [event for event, _ in zip(events, range(_BATCH), strict=False)]:
+        while batch := list(itertools.islice(events, _BATCH)):
             columns = list(zip(*batch, strict=True))
             connection.execute(
                 """

@@ -32,7 +32,7 @@ class Manner:
     Attributes:
         channels: Whose messages the sender takes: email, social, paid.
         settle_seconds: For how long after an attempt a channel that does not have the message is not believed.
-        retry_seconds: Before a message that was put off is tried again.
+        retry_seconds: Before a message that was put off, by the channel or by a rule, is tried again.
         longest_wait_seconds: A channel that asks to wait longer ends the run.
         per_second: Most messages a second; None for as many as go.
         most: Messages of this run.
@@ -100,7 +100,7 @@ def send_due(
             window = outbox.due(manner.channels, now, room, stopped) if room > 0 else []
             if not window:
                 break
-            going = _judged(outbox, gate, window, now, tally)
+            going = _judged(outbox, gate, window, manner, now, tally)
             _send_window(outbox, sender, gate, letters_of, going, manner, clock, pace, tally, wait, report)
     return tally
 
@@ -143,7 +143,9 @@ def _settled(doubt: InDoubt, sender: Sender, manner: Manner, now: dt.datetime, k
     return None
 
 
-def _judged(outbox: Outbox, gate: Gate, window: Sequence[Message], now: dt.datetime, tally: Tally) -> list[Message]:
+def _judged(
+    outbox: Outbox, gate: Gate, window: Sequence[Message], manner: Manner, now: dt.datetime, tally: Tally
+) -> list[Message]:
     verdicts = gate.judge(window, now)
     held = [Event(one.message.send_id, "withheld", one.withheld) for one in verdicts if one.withheld]
     quiet = [
@@ -151,7 +153,9 @@ def _judged(outbox: Outbox, gate: Gate, window: Sequence[Message], now: dt.datet
         for one in verdicts
         if one.wait_until
     ]
-    outbox.note([*held, *quiet], now)
+    again = now + dt.timedelta(seconds=manner.retry_seconds)
+    ruled = [Event(one.message.send_id, "deferred", one.held, due_at=again) for one in verdicts if one.held]
+    outbox.note([*held, *quiet, *ruled], now)
     tally.withheld += len(held)
     return [one.message for one in verdicts if one.may_go]
 
@@ -180,6 +184,8 @@ def _send_window(
         for call in _calls([message for message in going if message.send_id in letters], sender.most_per_call):
             pace.keep(len(call))
             messages = gate.still(call)
+            if gate.permission.has_changed():
+                break  # the rest of the window is judged again, by the new rules
             if not messages:
                 continue
             now = clock.now()

@@ -1,7 +1,5 @@
 """The client of an OpenAI-compatible endpoint: one question, one JSON answer, every call on record, never over budget."""
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ import openai
 
 from orchestration.edges.deadline import within
 from orchestration.edges.model_book import Book, MemoryBook, Question
-from orchestration.edges.model_wire import Form, Heard, body_of, post, shortened
+from orchestration.edges.model_wire import Form, Heard, cost_of, post, request_of, shortened
 from orchestration.errors import Refusal
 from orchestration.programs.definition import Model
 from orchestration.records import ModelCall, Usage
@@ -22,7 +20,6 @@ _HOPELESS = frozenset({401, 403, 404})
 # Raised before a request has left: nothing can have been billed.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _TIMEOUTS = 2  # after as many a server is not waited for again
-_FRAME_TOKENS = 64  # roles and separators that a server adds around a prompt
 _FREE, _UNTOLD = Usage(0, 0, 0.0), Usage(None, None, None)
 
 Status = Literal["ok", "refused", "truncated", "invalid", "failed"]
@@ -107,16 +104,13 @@ class ModelApi:
             schema: JSON schema of the answer, an object.
             most_tokens: Longest answer that is paid for.
         """
-        body = body_of(self._model, text, Form(purpose, schema), most_tokens)
-        spelled = json.dumps(body, sort_keys=True)
-        content_key = hashlib.sha256(f"{self._model.base_url}/{self._model.api}/{spelled}".encode()).hexdigest()
-        known = self._book.remembered(content_key)
+        request = request_of(self._model, text, Form(purpose, schema), most_tokens)
+        known = self._book.remembered(request.content_key)
         if known is not None:
             self._book.answered(None, ModelCall(purpose, self.name, prompt_hash, _FREE, "cached", "asked before"))
             return Answer("ok", known, _FREE, "asked before")
-        # No tokenizer makes more tokens than there are bytes, so this is a bound and not an estimate.
-        dearest = self._cost(len(spelled.encode()) + _FRAME_TOKENS, most_tokens)
-        question = Question(purpose, self.name, content_key, dearest)
+        dearest = request.most_cost_usd
+        question = Question(purpose, self.name, request.content_key, dearest)
         answer = Answer("failed", None, _FREE, "no attempt was allowed")
         for attempt in range(1, self._attempts + 1):
             request_id = None
@@ -126,7 +120,7 @@ class ModelApi:
                 answer = Answer("failed", None, _FREE, f"not sent: {unsent}")
             else:
                 request_id = self._book.sending(question)
-                answer, pause = self._attempt(body, request_id, 0.5 * 2 ** (attempt - 1))
+                answer, pause = self._attempt(request.body, request_id, 0.5 * 2 ** (attempt - 1))
             self._book.answered(
                 request_id, ModelCall(purpose, self.name, prompt_hash, answer.usage, answer.status, answer.detail)
             )
@@ -137,7 +131,7 @@ class ModelApi:
                 break
             self._wait(pause)
         if answer.content is not None:
-            self._book.remember(content_key, answer.content)
+            self._book.remember(request.content_key, answer.content)
         return answer
 
     def _why_not(self, dearest: float) -> str | None:
@@ -188,14 +182,10 @@ class ModelApi:
     def _priced(self, heard: Heard) -> Answer:
         tokens_in, tokens_out = heard.tokens
         known = tokens_in is not None and tokens_out is not None
-        cost = self._cost(tokens_in or 0, tokens_out or 0) if known else None
+        cost = cost_of(self._model, tokens_in or 0, tokens_out or 0) if known else None
         # A server that bills more than a call should be able to cost will do so again.
         self._dearest_seen = max(self._dearest_seen, cost or 0.0)
         return Answer(heard.outcome, heard.content, Usage(tokens_in, tokens_out, cost), heard.detail)
-
-    def _cost(self, tokens_in: int, tokens_out: int) -> float:
-        prices = self._model.usd_per_million_input_tokens, self._model.usd_per_million_output_tokens
-        return (tokens_in * prices[0] + tokens_out * prices[1]) / 1e6
 
 
 def _asked_wait(error: openai.APIStatusError, backoff: float) -> float:

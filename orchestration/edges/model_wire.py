@@ -5,6 +5,7 @@ Only what such servers share is relied on: a JSON schema, a reason for the end, 
 nothing of an answer is trusted to be there.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from openai.types.responses import Response
 from orchestration.programs.definition import Model
 
 Outcome = Literal["ok", "refused", "truncated", "invalid"]
+_FRAME_TOKENS = 64  # roles and separators that a server adds around a prompt
 _INCOMPLETE: Mapping[str, Outcome] = {"max_output_tokens": "truncated", "content_filter": "refused"}
 
 
@@ -41,6 +43,33 @@ class Form:
 
     name: str
     schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question in the shape of the model's server.
+
+    Attributes:
+        content_key: Digest of everything that decides the answer.
+        most_cost_usd: The most it can cost, asked by itself: no tokenizer makes more tokens than there are bytes.
+    """
+
+    body: Mapping[str, Any]
+    content_key: str
+    most_cost_usd: float
+
+
+def request_of(model: Model, text: str, form: Form, most_tokens: int) -> Request:
+    """A question as it is sent, known and counted."""
+    body = body_of(model, text, form, most_tokens)
+    spelled = json.dumps(body, sort_keys=True)
+    key = hashlib.sha256(f"{model.base_url}/{model.api}/{spelled}".encode()).hexdigest()
+    return Request(body, key, cost_of(model, len(spelled.encode()) + _FRAME_TOKENS, most_tokens))
+
+
+def cost_of(model: Model, tokens_in: int, tokens_out: int) -> float:
+    """What tokens cost in USD, asked one by one."""
+    return (tokens_in * model.usd_per_million_input_tokens + tokens_out * model.usd_per_million_output_tokens) / 1e6
 
 
 def body_of(model: Model, text: str, form: Form, most_tokens: int) -> dict[str, Any]:
@@ -79,6 +108,24 @@ def post(client: openai.OpenAI, model: Model, body: Mapping[str, Any], idempoten
     if model.api == "responses":
         return heard_response(client.responses.create(**body, extra_headers=headers))
     return heard_chat(client.chat.completions.create(**body, extra_headers=headers))
+
+
+def path_of(model: Model) -> Literal["/v1/responses", "/v1/chat/completions"]:
+    """Where a batched request goes, as OpenAI's own paths are."""
+    return "/v1/responses" if model.api == "responses" else "/v1/chat/completions"
+
+
+def heard_body(model: Model, body: object) -> Heard:
+    """Reads an answer that came as JSON, in a file."""
+    try:
+        told = body if isinstance(body, dict) else {}
+        return (
+            heard_response(Response.construct(**told))
+            if model.api == "responses"
+            else heard_chat(ChatCompletion.construct(**told))
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return Heard("invalid", None, (None, None), shortened(f"not a completion ({error})"))
 
 
 def heard_chat(answer: object) -> Heard:

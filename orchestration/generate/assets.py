@@ -4,7 +4,7 @@ import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.switches import state_in
-from orchestration.generate.choosing import generator_for
+from orchestration.generate.choosing import batched_for, generator_for
 from orchestration.generate.cycle import generate_cycle
 from orchestration.generate.power import check_power
 from orchestration.learn.briefs import write_briefs
@@ -36,8 +36,9 @@ def creatives(
         made = write_briefs(house, program, cycle, now)
         check_power(house, program, cycle, now)
         generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
+        batched = batched_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)
         rows += generate_cycle(
-            house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now, rules=rules
+            house, program, cycle, made, generator, taxonomy, seed=programs.seed, now=now, rules=rules, batched=batched
         )
     table = "\n".join(
         f"| {row['send_number']} | {row['segment']} | {row['role']} | {row['text']} | {row['decision']} |"

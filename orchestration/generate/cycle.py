@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.approval import approval_rows, judged, rejections
+from orchestration.generate.batching import BatchedCycle
 from orchestration.generate.creatives import PlannedCreative, creative_rows, tag_rows, write_cycle
 from orchestration.generate.facts import fact_rows, facts_by_creative
 from orchestration.generate.generators import Generator
@@ -31,12 +32,14 @@ def generate_cycle(
     seed: int,
     now: dt.datetime,
     rules: Rules | None = None,
+    batched: BatchedCycle | None = None,
 ) -> list[dict[str, object]]:
-    """Writes the cycle's creatives unless they exist, then replaces what was rejected; returns their rows (send, segment, role, text,
-    decision).
+    """Writes the cycle's creatives unless they exist, then replaces what was rejected, by the rules too; returns their rows (send,
+    segment, role, text, decision).
 
     Args:
         rules: Approve or reject what they say; everything else waits for ``loop approve``. None for those that ship.
+        batched: Asks the model in batches first; while one is under way nothing is written, and there are no rows.
     """
     rules = rules or Rules.load()
     turned_down = rejections(warehouse, program.program)
@@ -51,7 +54,13 @@ def generate_cycle(
         ]
         posteriors = posteriors_as_of(warehouse, program.program, program.objective.name, cycle)
         proven = _proven(warehouse, program, cycle) if program.experiments.resend else None
-        written = write_cycle(program, cycle, briefs, posteriors, generator, used=used, seed=seed, proven=proven)
+
+        def write(writer: Generator) -> list[PlannedCreative]:
+            return write_cycle(program, cycle, briefs, posteriors, writer, used=used, seed=seed, proven=proven)
+
+        if batched is not None and not batched.is_answered(write):
+            return []
+        written = write(generator)
         facts = facts_by_creative(program, written, taxonomy, used)
         _record(warehouse, program, cycle, briefs, written, taxonomy, facts, rules, now)
     replace_rejected(warehouse, program, cycle, briefs, generator, taxonomy, rules, now=now)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from orchestration.errors import Refusal
-from orchestration.generate.grammar import SUBJECT_LINES, grammar_of
+from orchestration.generate.grammar import LONGEST, SUBJECT_LINES, grammar_of
 from orchestration.generate.library import Library
 from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
@@ -45,14 +45,23 @@ class OfflineGenerator:
         steerable: Tags that requests ask for or exclude.
         seed: Of the choice among fitting lines.
         grammar: Name of a grammar that ships with the package.
+        longest: Most characters of a text; a grammar says nothing longer than its own limit in any case.
     """
 
     name = "offline"
 
-    def __init__(self, taxonomy: Taxonomy, steerable: tuple[str, ...], seed: int, grammar: str = SUBJECT_LINES) -> None:
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        steerable: tuple[str, ...],
+        seed: int,
+        grammar: str = SUBJECT_LINES,
+        *,
+        longest: int = LONGEST,
+    ) -> None:
         self._steerable = frozenset(steerable)
         self._grammar = grammar_of(taxonomy, self._steerable, grammar)
-        self._seed = seed
+        self._seed, self._longest = seed, longest
 
     def write(
         self, requests: Sequence[CreativeRequest], brief: Brief, *, voice: str, avoid: frozenset[str]
@@ -92,8 +101,8 @@ class OfflineGenerator:
             )
         order = np.random.default_rng(_number(self._seed, request))
         if request.twin_of is None:
-            return self._grammar.lines(request.tags, order)
-        return self._grammar.nearest(request.tags, request.twin_of, order)
+            return self._grammar.lines(request.tags, order, longest=self._longest)
+        return self._grammar.nearest(request.tags, request.twin_of, order, longest=self._longest)
 
 
 def _subject(request: CreativeRequest) -> str:

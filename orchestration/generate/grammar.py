@@ -88,16 +88,17 @@ class Grammar:
             for text in (text for template in templates for text in expand(template)):
                 self._offers[self._tags(text)].append(_Offer(text, is_lead))
 
-    def lines(self, tags: frozenset[str], order: np.random.Generator) -> Iterator[str]:
+    def lines(self, tags: frozenset[str], order: np.random.Generator, *, longest: int = LONGEST) -> Iterator[str]:
         """Every line with exactly these tags, in a random order of openings; each opening varies before it repeats.
 
         Args:
             tags: Steerable tags the line has; every other steerable tag is absent.
             order: Source of the order; the same state gives the same lines.
+            longest: Most characters of a line, where that is fewer than ``LONGEST``.
         """
         waiting: list[Iterator[str]] = []
         for opening in self._fitting(tags, order):
-            dressed = self._exact(self._dressed(opening, tags, order), tags)
+            dressed = self._exact(self._dressed(opening, tags, order), tags, longest)
             line = next(dressed, None)
             if line is not None:
                 yield line
@@ -111,13 +112,15 @@ class Grammar:
                     again.append(dressed)
             waiting = again
 
-    def nearest(self, tags: frozenset[str], twin: str, order: np.random.Generator) -> Iterator[str]:
+    def nearest(
+        self, tags: frozenset[str], twin: str, order: np.random.Generator, *, longest: int = LONGEST
+    ) -> Iterator[str]:
         """Lines with exactly these tags, the most like ``twin`` first; ties are broken by ``order``, lines may repeat."""
         openings = sorted(self._fitting(tags, order), key=lambda opening: -_shared(opening.text, twin))
         near: list[str] = []
         tried = 0
         for opening in openings:
-            lines = [line for line in self._dressed(opening, tags, order) if SHORTEST <= len(line) <= LONGEST]
+            lines = [line for line in self._dressed(opening, tags, order) if _fits(line, longest)]
             near += lines
             tried += bool(lines)
             if tried == _OPENINGS_NEAR_A_TWIN:
@@ -125,8 +128,8 @@ class Grammar:
         near.sort(key=lambda line: -_shared(line, twin))
         close = near[:_LINES_NEAR_A_TWIN]
         close.sort(key=lambda line: -SequenceMatcher(None, line, twin, autojunk=False).ratio())
-        yield from self._exact([*close, *near[_LINES_NEAR_A_TWIN:]], tags)
-        yield from self.lines(tags, order)
+        yield from self._exact([*close, *near[_LINES_NEAR_A_TWIN:]], tags, longest)
+        yield from self.lines(tags, order, longest=longest)
 
     def _fitting(self, tags: frozenset[str], order: np.random.Generator) -> list[_Opening]:
         """Openings that an offer and an emoji can complete to exactly ``tags``, shuffled."""
@@ -152,8 +155,8 @@ class Grammar:
             if not (offer and offer.is_lead and ":" in opening.text):
                 yield _decorated(_joined(opening, offer), sign)
 
-    def _exact(self, lines: Iterable[str], tags: frozenset[str]) -> Iterator[str]:
-        return (line for line in lines if SHORTEST <= len(line) <= LONGEST and self._tags(line) == tags)
+    def _exact(self, lines: Iterable[str], tags: frozenset[str], longest: int) -> Iterator[str]:
+        return (line for line in lines if _fits(line, longest) and self._tags(line) == tags)
 
     def _tags(self, text: str) -> frozenset[str]:
         return self._taxonomy.extract(text) & self._steerable
@@ -178,6 +181,11 @@ def expand(template: str) -> list[str]:
     parts = _CHOICE.split(template)
     alternatives = [part.split("|") if number % 2 else [part] for number, part in enumerate(parts)]
     return list(dict.fromkeys("".join(choice) for choice in product(*alternatives)))
+
+
+def _fits(line: str, longest: int) -> bool:
+    """Whether a line is neither too short nor too long; counted in code points, of which a reader's characters are never more."""
+    return SHORTEST <= len(line) <= min(LONGEST, longest)
 
 
 def _joined(opening: _Opening, offer: _Offer | None) -> str:

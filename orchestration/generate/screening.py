@@ -48,14 +48,11 @@ class Screen:
 
     @property
     def limits(self) -> Limits:
-        """What a text may be on the program's channel."""
-        return limits_of(self.program.channel)
+        """What a writer's text may be: its elements' sentences come after it."""
+        return self.program.limits
 
     def facts(self, written: Written) -> dict[str, Fact]:
-        """What the rules of screening may ask about a text; names and types are those of the policy's facts.
-
-        The length is of what the writer wrote: the sentences of its elements are the program's own and not the writer's to shorten.
-        """
+        """What the rules of screening may ask about a text; names and types are those of the policy's facts."""
         program, request, text = self.program, written.request, written.text
         readable = frozenset(program.text_tags) & frozenset(self.taxonomy.names)
         found = self.taxonomy.extract(text) & readable
@@ -76,8 +73,8 @@ class Screen:
             "text": text,
             "generator": written.generator,
             "is_fallback": written.is_fallback,
-            "length": graphemes(text_before(text, program.elements)),
-            "length_limit": self.limits.longest,
+            "length": graphemes(text),
+            "length_limit": limits_of(program.channel).longest,
             "reading_level": reading_level(text),
             "links": content.links(text),
             "banned_claims": claims,
@@ -92,7 +89,11 @@ class Screen:
         }
 
     def fault(self, facts: Mapping[str, Fact]) -> str | None:
-        """Why a model's text cannot be taken, in words that help to write a better one; None if it can."""
+        """Why a model's text cannot be taken, in words that help to write a better one; None if it can.
+
+        Args:
+            facts: Of a text as its writer wrote it, without the sentences of its elements.
+        """
         text, limits = str(facts["text"]), self.limits
         length = graphemes(text)
         fits = limits.shortest <= length <= limits.longest and len(text.encode("utf-8", "replace")) <= limits.most_bytes

@@ -9,10 +9,12 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestration.errors import Refusal
+from orchestration.programs.channel_limits import Limits, graphemes, limits_of
 from orchestration.programs.metric import Metric, Strict
 
 Share = float
 FOLDER = Path(__file__).parent
+LEAST_ROOM = 30  # characters; with fewer, no text can carry its tags
 
 
 class Thresholds(Strict):
@@ -74,12 +76,20 @@ class Model(Strict):
         grammar: Of the offline generator, which also writes what a model cannot.
         api: Which of OpenAI's two interfaces the server speaks; every compatible one speaks ``chat``.
         moderation: Model of the server's moderation endpoint that screens each text, or None where it has none.
+        batch: Whether the server has OpenAI's batch API: questions of a big cycle are handed in together and cost less.
+        batch_least: Fewest questions that are worth a batch; fewer are asked one by one.
+        batch_wait_minutes: How long a run waits for a batch; one that takes longer is collected by a later run.
+        batch_price: Share of the usual price that a batched question costs.
     """
 
     generator: Literal["offline", "openai"] = "offline"
     grammar: str = Field(default="subject_lines", pattern=r"^[a-z][a-z0-9_]*$")
     api: Literal["chat", "responses"] = "chat"
     moderation: str | None = None
+    batch: bool = False
+    batch_least: int = Field(default=6, ge=1)
+    batch_wait_minutes: float = Field(default=30.0, ge=0)
+    batch_price: float = Field(default=0.5, ge=0, le=1)
     name: str | None = None
     base_url: str | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -175,6 +185,20 @@ class Program(Strict):
         return self
 
     @model_validator(mode="after")
+    def _texts_fit_the_channel(self) -> Self:
+        whole = limits_of(self.channel)
+        if any("\n" in sentence for element in self.elements for sentence in element.says):
+            raise ValueError("a sentence of an element must stand on one line")
+        if graphemes(self.baseline) > whole.longest:
+            raise ValueError(f"the baseline has more than the {whole.longest} characters of channel {self.channel}")
+        if self.limits.longest < LEAST_ROOM:
+            raise ValueError(
+                f"the sentences of elements take {self.reserved} of the {whole.longest} characters of channel {self.channel} and leave "
+                f"fewer than {LEAST_ROOM} for the text: shorten them, or put elements in one group"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _batches_fit_in_the_cycle(self) -> Self:
         room = {"weekly": 96, "daily": 12}[self.cadence]  # after the latest send of a cycle
         if (self.experiments.batches - 1) * self.experiments.batch_hours > room:
@@ -207,6 +231,27 @@ class Program(Strict):
     def rivals(self, tag: str) -> frozenset[str]:
         """Tags that a creative with this one does not carry."""
         return frozenset(other for tags in self.groups.values() if tag in tags for other in tags) - {tag}
+
+    @property
+    def reserved(self) -> int:
+        """Bytes, and so at least as many characters, that the sentences of its elements may add to a text, stops and spaces included.
+
+        Every text leaves as much free, also one without an element: a twin that differs in an element alone can be the same text.
+        """
+        adds = {
+            element.tag: max((len(says.encode()) + 2 for says in element.says), default=0) for element in self.elements
+        }
+        grouped = {tag for tags in self.groups.values() for tag in tags}
+        together = sum(size for tag, size in adds.items() if tag not in grouped)
+        return together + sum(max(adds.get(tag, 0) for tag in tags) for tags in self.groups.values() if tags)
+
+    @property
+    def limits(self) -> Limits:
+        """What a text may be before the sentences of its elements, so that with them it is what its channel takes."""
+        whole = limits_of(self.channel)
+        return whole.model_copy(
+            update={"longest": whole.longest - self.reserved, "most_bytes": whole.most_bytes - self.reserved}
+        )
 
     @property
     def version(self) -> str:

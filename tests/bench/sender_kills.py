@@ -33,6 +33,7 @@ from orchestration.deploy.senders.webhook import WebhookSender
 from orchestration.deploy.sending import Manner
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
+from orchestration.policy.live import LiveRules
 from orchestration.programs.definition import FOLDER, read_program
 from tests.fakes.mail_channels import Channels, mail_channels
 
@@ -151,6 +152,15 @@ def prepare(folder: Path, recipients: int) -> None:
         connection.execute(
             f"""
             create schema if not exists intermediate;
+            create schema if not exists marts;
+            create schema if not exists policy;
+            create table policy.policy (name varchar, value double);
+            create table marts.experiment_health (program varchar, experiment_id varchar, cycle bigint, status varchar, reason varchar);
+            create table marts.experiment_verdicts (program varchar, metric varchar, experiment_id varchar, segment varchar,
+                creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double);
+            create table marts.program_audience as
+                select 'subject_lines' as program, 'u' || number as user_id, 'new' as segment
+                from range({recipients}) as people (number) where number % 20 <> 3;
             create table intermediate.int_people as
                 select 'u' || number as user_id, 'new' as segment, 'UTC' as timezone, true as is_subscribed
                 from range({recipients}) as people (number) where number % 20 <> 3;
@@ -201,6 +211,7 @@ def _start(folder: Path, channel: str, channels: Channels, began: float) -> int:
             "email",
             sender_for(channel, channels, clock),
             [PROGRAM],
+            LiveRules(),
             clock,
             pseudonym_key=None,
             is_live=True,

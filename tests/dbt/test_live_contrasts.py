@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,13 +82,62 @@ def test_nobody_counts_before_the_window_has_passed(sent: Sent) -> None:
     assert verdicts == [{"is_mature": True}]
 
 
+def test_where_it_is_known_whom_the_message_reached_nothing_is_withheld(sent: Sent) -> None:
+    told = sent.warehouse.rows(
+        "select distinct n_exposed is null as is_null, exposure_withheld_reason from marts.experiment_statistics"
+    )
+    assert told == [{"is_null": False, "exposure_withheld_reason": None}]
+    reasons = {
+        row["creative_id"]: row["complier_effect_withheld_reason"]
+        for row in _contrasts(sent, "asks") + _contrasts(sent, "holdout")
+    }
+    assert reasons == {"asks": "the shares reached differ by no more than 0.05", "holdout": None}
+
+
+@pytest.mark.parametrize(
+    ("channel", "reason"),
+    [
+        ("email", "no delivery had been reported when the people were counted"),
+        ("social", "channel social has no delivery event"),
+        ("in_app", "channel in_app has no delivery event"),
+    ],
+)
+def test_reach_that_nobody_reports_is_unknown_and_not_nought(
+    project: DbtProject, tmp_path: Path, channel: str, reason: str
+) -> None:
+    arms, nobody = np.arange(PEOPLE) % 3, np.zeros(PEOPLE)
+    warehouse = Warehouse(tmp_path)
+    warehouse.migrate()
+    _fill(warehouse, arms, nobody.astype(int), np.arange(PEOPLE) % 4, nobody, channel)
+    project.build(warehouse, select=list(SEEDS), command="seed")
+    models = ["+experiment_contrasts", "+experiment_health"]
+    project.build(warehouse, select=models, command="run")
+    statistics = warehouse.rows(
+        "select distinct n_exposed, sum_y_exposed, exposure_withheld_reason from marts.experiment_statistics"
+    )
+    assert statistics == [{"n_exposed": None, "sum_y_exposed": None, "exposure_withheld_reason": reason}]
+    contrasts = warehouse.rows(
+        """
+        select distinct complier_effect, complier_effect_error, complier_effect_withheld_reason as reason
+        from marts.experiment_contrasts
+        """
+    )
+    assert contrasts == [{"complier_effect": None, "complier_effect_error": None, "reason": reason}]
+    (health,) = warehouse.rows(
+        "select messages_planned, messages_sent, messages_withheld_reason from marts.experiment_health"
+    )
+    assert health == {
+        "messages_planned": 0, "messages_sent": None, "messages_withheld_reason": "dry run: nothing was handed over",
+    }  # fmt: skip
+
+
 def _contrasts(sent: Sent, creative: str) -> list[dict[str, Any]]:
     return sent.warehouse.rows("select * from marts.experiment_contrasts where creative_id = ?", [creative])
 
 
-def _fill(warehouse: Warehouse, arms: Any, before: Any, after: Any, reached: Any) -> None:
+def _fill(warehouse: Warehouse, arms: Any, before: Any, after: Any, reached: Any, channel: str = "email") -> None:
     metric = {"name": "order", "event": "Order Completed", "within_days": 3, "value": "count", "cap": None}
-    spec = {"metrics": [{**metric, "role": "objective", "harm": None, "margin": None}], "tags": []}
+    spec = {"channel": channel, "metrics": [{**metric, "role": "objective", "harm": None, "margin": None}], "tags": []}
     fixed = {"program": "news", "recorded_at": STARTS}
     looks = {202606: STARTS + dt.timedelta(days=2), 202607: STARTS + dt.timedelta(days=7)}
     people = [f"u{number}" for number in range(PEOPLE)]

@@ -240,3 +240,21 @@ def test_a_switch_thrown_between_two_runs_is_copied_to_the_ledger(tmp_path: Path
     launch(warehouse, NEWS)
     assert warehouse.rows("select count(*) as n from ledger.switches") == [{"n": 1}]
     assert state_in(warehouse.folder, "news") == "stopped"
+
+
+def test_a_send_that_is_launched_late_starts_when_it_is_launched(tmp_path: Path) -> None:
+    warehouse = warehouse_in(tmp_path)
+    planned, late = MONDAY.replace(hour=10), MONDAY + dt.timedelta(days=5)
+    for week, hours in ((0, 0), (1, 5 * 24)):
+        plan(warehouse, NEWS, week)
+        launch(warehouse, NEWS, week, hours=hours)
+        launch(warehouse, NEWS, week, hours=hours + 1)  # a repeated run moves nothing
+    told = warehouse.rows(
+        """
+        select experiments.starts_at, min(assigned_at) as first_at, max(assigned_at) as last_at, min(sends.scheduled_at) as due_at
+        from ledger.experiments as experiments
+        join ledger.assignments as assignments using (experiment_id) join ledger.sends as sends using (experiment_id, user_id)
+        group by experiments.experiment_id, experiments.starts_at order by experiments.starts_at
+        """
+    )
+    assert [set(row.values()) for row in told] == [{planned}, {late + WEEK}]

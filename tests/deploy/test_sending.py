@@ -3,95 +3,22 @@
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
 
-from orchestration.deploy.despatch import Despatch, despatch, outbox_of
-from orchestration.deploy.messages import Doubt, Finding, Letter, Outcome
+from orchestration.deploy import posting
+from orchestration.deploy.despatch import outbox_of
+from orchestration.deploy.messages import Outcome
 from orchestration.deploy.outbox import Outbox
 from orchestration.deploy.queued import Event, Message
-from orchestration.deploy.sending import Manner
 from orchestration.deploy.switches import throw
 from orchestration.edges.spool import Record, SpoolFile, spool_folder, spool_key
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
 from orchestration.serve.unsubscribe import subscription_of, unsubscribe_key
-from tests.bench.sender_kills import CHANNELS, NOON, PROGRAM, groups, prepare, run, send_id
-
-PEOPLE = 60
-SUPPRESSED, HELD = groups(PEOPLE)
-WANTED = [send_id(number) for number in range(PEOPLE) if number not in SUPPRESSED | HELD]
-MANNER = Manner(["email"], settle_seconds=3600, retry_seconds=900)
-
-
-class MovingClock:
-    """A clock that a test sets."""
-
-    def __init__(self, time: dt.datetime = NOON) -> None:
-        self.time = time
-
-    def now(self) -> dt.datetime:
-        return self.time
-
-
-class PlayedChannel:
-    """Takes everything, but plays the outcomes of its script first; knows what it took."""
-
-    remembers_seconds = 1800.0
-
-    def __init__(self, *script: Outcome, doubt: Doubt = "ask", size: int = 1) -> None:
-        self.name, self.doubt, self.most_per_call = "played", doubt, size
-        self.script = list(script)
-        self.taken: list[Letter] = []
-        self.before_call = lambda: None
-
-    def send(self, letters: Sequence[Letter]) -> list[Outcome]:
-        self.before_call()
-        outcomes = []
-        for letter in letters:
-            outcome = self.script.pop(0) if self.script else Outcome("accepted", reference=f"ref {letter.send_id[-4:]}")
-            if outcome.kind == "accepted" or outcome.detail == "taken all the same":
-                self.taken.append(letter)
-            outcomes.append(outcome)
-        return outcomes
-
-    def ask(self, send_id: str) -> Finding:
-        found = any(letter.send_id == send_id for letter in self.taken)
-        return Finding("sent", "found") if found else Finding("absent")
-
-    def close(self) -> None:
-        pass
-
-    def ids(self) -> list[str]:
-        return [letter.send_id for letter in self.taken]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare(folder, PEOPLE)
-    return folder
-
-
-@pytest.fixture
-def house(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    for name in ("loop.duckdb", "addresses.csv"):
-        (tmp_path / name).write_bytes((prepared / name).read_bytes())
-    monkeypatch.setenv("LOOP_PUBLIC_URL", "https://u.example.test")
-    monkeypatch.setenv("LOOP_ADDRESSES", str(tmp_path / "addresses.csv"))
-    return Warehouse(tmp_path)
-
-
-def sent(house: Warehouse, channel: PlayedChannel, clock: MovingClock | None = None, *, live: bool = True) -> Despatch:
-    return despatch(
-        house, "email", channel, [PROGRAM], clock or MovingClock(), pseudonym_key=None, is_live=live, manner=MANNER
-    )
-
-
-def reasons(done: Despatch, state: str) -> Collection[str]:
-    return {reason for found, reason, _ in done.reasons if found == state}
+from tests.bench.sender_kills import CHANNELS, NOON, run, send_id
+from tests.deploy.played import PEOPLE, WANTED, MovingClock, PlayedChannel, reasons, sent
 
 
 def test_everybody_who_may_gets_one_and_nobody_else(house: Warehouse) -> None:
@@ -106,6 +33,19 @@ def test_everybody_who_may_gets_one_and_nobody_else(house: Warehouse) -> None:
     assert sent(house, channel).tally.tried == 0, "a second run has nothing to do"
     rows = house.rows("select state, count(*) as number from ledger.send_events group by state order by state")
     assert {row["state"]: row["number"] for row in rows}["accepted"] == len(WANTED)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_every_event_reaches_the_ledger_however_many_are_copied_at_once(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(posting, "_BATCH", size)
+    sent(house, PlayedChannel())
+    outbox = outbox_of(house)
+    events = [event[0] for event in outbox.events_after(0)]
+    outbox.close()
+    rows = house.rows("select sequence from ledger.send_events order by sequence")
+    assert [row["sequence"] for row in rows] == events
 
 
 def test_the_link_in_a_mail_is_the_person_s_own(house: Warehouse) -> None:
@@ -259,7 +199,8 @@ def test_a_lost_outbox_sends_nothing_twice(house: Warehouse) -> None:
 def test_files_that_were_handed_over_are_not_sent_as_well(house: Warehouse) -> None:
     (house.folder / "outbox").mkdir()
     (house.folder / "outbox" / "subject_lines-202647-1.parquet").touch()
-    assert sent(house, PlayedChannel()).queued == 0
+    done = sent(house, PlayedChannel())
+    assert (done.queued, done.handed_over) == (0, sum(number % 50 != 7 for number in range(PEOPLE)))
 
 
 def test_events_stay_and_one_process_sends(tmp_path: Path) -> None:

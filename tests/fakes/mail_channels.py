@@ -212,7 +212,7 @@ class Http(BaseHTTPRequestHandler):
 
 
 class Mailbox:
-    """The SMTP side: refuses ``gone@``, puts ``later@`` off, hangs up after taking ``cut@``."""
+    """The SMTP side: refuses ``gone@``, puts ``later@`` off, hangs up after taking ``cut@``; whoever logs in is ``me``, ``secret``."""
 
     def __init__(self, taken: Taken) -> None:
         self._taken = taken
@@ -263,12 +263,17 @@ def certificate(folder: Path) -> ssl.SSLContext:
 
 
 async def _serve(folder: Path, delay_seconds: float) -> None:
-    from aiosmtpd.smtp import SMTP
+    from aiosmtpd.smtp import SMTP, AuthResult
+
+    def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"me", b"secret"))
 
     taken, context = Taken(folder, delay_seconds), certificate(folder)
     mailbox, loop = Mailbox(taken), asyncio.get_running_loop()
     smtp = await loop.create_server(
-        lambda: SMTP(mailbox, tls_context=context, require_starttls=True, enable_SMTPUTF8=True), "127.0.0.1", 0
+        lambda: SMTP(mailbox, tls_context=context, require_starttls=True, enable_SMTPUTF8=True, authenticator=known),
+        "127.0.0.1",
+        0,
     )
     handler = type("Handler", (Http,), {"taken": taken})
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)

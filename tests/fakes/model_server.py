@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -128,18 +128,34 @@ class ModelServer:
 
 
 @contextmanager
-def model_server(script: Sequence[Reply]) -> Iterator[ModelServer]:
-    """Serves the replies in their order; the last one repeats."""
+def model_server(
+    script: Sequence[Reply | Callable[[Any], Reply]], batches: Callable[[str, str, bytes], Reply] | None = None
+) -> Iterator[ModelServer]:
+    """Serves the replies in their order; the last one repeats. One that is a function answers what was asked.
+
+    Args:
+        batches: Answers method, path and body of what goes to ``/v1/files`` and ``/v1/batches``.
+    """
     replies = list(script)
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            if batches and self.path.startswith(("/v1/files", "/v1/batches")):
+                self._answer(batches("POST", self.path, body))
+                return
             with lock:
-                reply = replies[min(len(server.requests), len(replies) - 1)]
+                planned = replies[min(len(server.requests), len(replies) - 1)]
+                reply = planned(json.loads(body)) if callable(planned) else planned
                 key = self.headers.get("idempotency-key")
                 server.requests.append({"path": self.path, "idempotency_key": key, **json.loads(body)})
+            self._answer(reply)
+
+        def do_GET(self) -> None:
+            self._answer(batches("GET", self.path, b"") if batches else error(404, "not_found"))
+
+        def _answer(self, reply: Reply) -> None:
             time.sleep(reply.delay_seconds)
             is_text = isinstance(reply.body, str)
             content = (reply.body if is_text else json.dumps(reply.body)).encode()

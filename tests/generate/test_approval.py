@@ -1,6 +1,7 @@
 """Approval: what the rules let through, what waits, and what becomes of a rejected creative before its send is launched."""
 
 import datetime as dt
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from orchestration.deploy.channels import HandoverFiles
 from orchestration.deploy.experiments import Launch, launch_cycle
+from orchestration.edges.model_api import ModelApi
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.generate.approval import approval_rows, decide, facts_of, judged, rejections, waiting
@@ -16,12 +18,14 @@ from orchestration.generate.creatives import PlannedCreative
 from orchestration.generate.cycle import generate_cycle
 from orchestration.generate.design import PlannedArm
 from orchestration.generate.generators import OfflineGenerator
+from orchestration.generate.openai_generator import OpenAIGenerator
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.policy.expressions import plain
 from orchestration.policy.facts import CREATIVE
 from orchestration.policy.rules import Rules
-from orchestration.programs.definition import FOLDER, Program, read_program
+from orchestration.programs.definition import FOLDER, Model, Program, read_program
 from orchestration.records import Brief, CreativeRequest, Draft, Rejection, Usage
+from tests.fakes.model_server import completion, model_server
 
 TAXONOMY = Taxonomy.load()
 NOW = dt.datetime.fromisoformat("2026-01-05T05:00:00")
@@ -197,6 +201,144 @@ def test_a_segment_with_nothing_left_to_compare_is_left_out(warehouse: Warehouse
     decide(warehouse, "all", "approved", "anna", "fine", NOW)
     assert launch(warehouse)[0].people == 1000
     assert warehouse.rows("select distinct segment from ledger.assignments") == [{"segment": "regular"}]
+
+
+class Hostile(Writer):
+    """Writes honestly but for slots of one role, for which it says what its script has next, and lies about what it was asked for."""
+
+    def __init__(self, role: str, *script: str) -> None:
+        super().__init__()
+        self._role, self._script = role, list(script)
+
+    def write(self, requests: Any, brief: Brief, *, voice: str, avoid: frozenset[str]) -> list[Draft]:
+        drafts = super().write(requests, brief, voice=voice, avoid=avoid)
+        return [self._spoilt(draft) if draft.request.role == self._role else draft for draft in drafts]
+
+    def _spoilt(self, draft: Draft) -> Draft:
+        if not self._script:
+            return draft
+        text = self._script.pop(0)
+        lied = TAXONOMY.extract(text) & set(PROGRAM.tags)
+        return replace(draft, text=text, tags=lied, request=replace(draft.request, tags=lied), generator="openai")
+
+
+def judged_of(warehouse: Warehouse, text: str) -> dict[str, tuple[str, str]]:
+    """What was recorded of a text: stage -> decision and rule; every row names the version of the rules."""
+    rows = warehouse.rows(
+        """
+        select judgements.stage, judgements.decision, judgements.rule, judgements.rules_version, sets.version
+        from ledger.judgements as judgements
+        join ledger.creatives as creatives on judgements.subject = creatives.creative_id
+        left join ledger.rule_sets as sets on judgements.rules_version = sets.version
+        where creatives.text = ?
+        """,
+        [text],
+    )
+    assert {row["rules_version"] for row in rows} == {row["version"] for row in rows} == {RULES.version}
+    return {row["stage"]: (row["decision"], row["rule"]) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Guaranteed results with our risk-free mugs", "banned_claim"),
+        ("Write to anna.b@shop.com for mugs", "personal_data"),
+        ("As an AI, I write about mugs in JSON", "leakage"),
+        ("Mugs at https://shop.example today", "unexpected_link"),
+        ("Only 3 mugs are left for 5 pounds each", "banned_claim"),
+        ("An urgent and surprising secret, is it? " + "Mugs " * 20, "too_long"),
+    ],
+)
+def test_a_text_for_a_refilled_slot_is_screened_and_judged_as_the_first_one_was(
+    warehouse: Warehouse, text: str, rule: str
+) -> None:
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == "exploit")
+    reject(warehouse, gone)
+    generate(warehouse, PROGRAM.model_copy(update={"approval": "automatic"}), Hostile("exploit", text), hours=2)
+    assert judged_of(warehouse, text)["screening"] == ("block", rule)
+    (row,) = warehouse.rows(
+        "select facts, rules_version from ledger.creative_facts join ledger.creatives using (creative_id) where text = ?",
+        [text],
+    )
+    assert row["rules_version"]
+    facts = json.loads(row["facts"])
+    assert (facts["text"], facts["role"], facts["generator"]) == (text, "exploit", "openai")
+    now = next(slot for slot in slots(warehouse) if slot["role"] == "exploit")
+    assert now["text"] not in {text, gone["text"]}, "what was blocked was replaced in its turn"
+    assert judged_of(warehouse, now["text"])["screening"] == ("allow", "nothing_found")
+    assert sorted(now["tags_asked"]) == sorted(gone["tags_asked"])
+
+
+@pytest.mark.parametrize("role", ["exploit", "explore", "control"])
+def test_a_rejected_text_in_another_dress_is_a_repeat(warehouse: Warehouse, role: str) -> None:
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == role)
+    reject(warehouse, gone)
+    dressed = f"{gone['text'].upper()}!"
+    generate(warehouse, PROGRAM.model_copy(update={"approval": "automatic"}), Hostile(role, dressed), hours=2)
+    assert judged_of(warehouse, dressed)["screening"][0] == "block"
+    (row,) = warehouse.rows(
+        "select facts from ledger.creative_facts join ledger.creatives using (creative_id) where text = ?", [dressed]
+    )
+    assert json.loads(row["facts"])["near_duplicate_of"] == gone["text"]
+
+
+def test_tags_that_a_writer_claims_of_itself_do_not_count(warehouse: Warehouse) -> None:
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == "control")
+    reject(warehouse, gone)
+    other = "Is the last mug gone? Hurry" if "urgency" not in gone["tags_asked"] else "Mugs made in Devon by hand"
+    generate(warehouse, writer=Hostile("control", other), hours=2)
+    assert judged_of(warehouse, other)["screening"] == ("block", "other_tags")
+
+
+def test_a_writer_that_never_obeys_loses_the_slot_and_holds_nobody_back(warehouse: Warehouse) -> None:
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == "control")
+    reject(warehouse, gone)
+    script = [f"Guaranteed results, mug of {place}" for place in ("Devon", "Kent", "Wales", "York")]
+    generate(warehouse, writer=Hostile("control", *script), hours=2)
+    (empty,) = (slot for slot in slots(warehouse) if slot["planned_share"] == 0)
+    assert (empty["segment"], empty["arm_number"]) == (gone["segment"], gone["arm_number"])
+    assert all(judged_of(warehouse, text)["screening"] == ("block", "banned_claim") for text in script[:2])
+    decide(warehouse, "all", "approved", "anna", "fine", NOW + dt.timedelta(hours=3))
+    assert launch(warehouse)[0].people == 2000
+
+
+def test_a_writer_that_repeats_itself_word_for_word_has_no_other_text(warehouse: Warehouse) -> None:
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == "control")
+    reject(warehouse, gone)
+    generate(warehouse, writer=Hostile("control", gone["text"]), hours=2)
+    assert [slot["creative_id"] for slot in slots(warehouse) if slot["planned_share"] == 0] == [gone["creative_id"]]
+    assert warehouse.rows("select count(*) as n from ledger.creatives where text = ?", [gone["text"]]) == [{"n": 1}]
+
+
+def test_a_refilled_slot_takes_the_candidate_that_the_ranker_chooses(warehouse: Warehouse) -> None:
+    class Last:
+        """Ranks what came last first."""
+
+        def best(self, texts: Any, segment: str) -> int:
+            return len(texts) - 1
+
+    generate(warehouse)
+    gone = next(slot for slot in slots(warehouse) if slot["role"] == "exploit")
+    reject(warehouse, gone)
+    tags = frozenset(gone["tags_asked"])
+    request = CreativeRequest(PROGRAM.program, CYCLE, gone["segment"], "exploit", 9, tags)
+    offline = OfflineGenerator(TAXONOMY, tuple(PROGRAM.tags), 99)
+    taken = frozenset(slot["text"] for slot in slots(warehouse))
+    brief = Brief(PROGRAM.program, CYCLE, gone["segment"], (), (), ())
+    candidates = [draft.text for draft in offline.write([request] * 3, brief, voice="", avoid=taken)]
+    informed = PROGRAM.model_copy(update={"facts": candidates})  # so that a figure in them is no invention
+    answer = completion(json.dumps({"lines": [{"slot": 0, "text": text} for text in candidates]}))
+    with model_server([answer]) as server:
+        model = Model(generator="openai", name="fake-1", base_url=server.base_url)
+        writer = OpenAIGenerator(ModelApi(None, model), informed, TAXONOMY, offline, ranker=Last())  # type: ignore[arg-type]
+        generate(warehouse, informed, writer, hours=2)  # type: ignore[arg-type]
+    now = next(slot for slot in slots(warehouse) if slot["role"] == "exploit")
+    assert now["text"] == candidates[-1]
 
 
 def test_a_launched_plan_is_never_revised(warehouse: Warehouse) -> None:

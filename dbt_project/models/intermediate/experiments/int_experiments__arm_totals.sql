@@ -25,8 +25,8 @@ by_cycle as (
         {{ exact_sum('sum_x') }} as sum_x,
         {{ exact_sum('sum_x2') }} as sum_x2,
         {{ exact_sum('sum_xy') }} as sum_xy,
-        {{ exact_sum('n_exposed') }} as n_exposed,
-        {{ exact_sum('sum_y_exposed') }} as sum_y_exposed
+        {{ whole_total('n_exposed') }} as n_exposed,
+        {{ whole_total('sum_y_exposed') }} as sum_y_exposed
     from statistics
     group by program, metric, experiment_id, segment, creative_id, cycle
 ),
@@ -84,8 +84,14 @@ running as (
         segment,
         creative_id,
         cycle,
-        {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy', 'n_exposed', 'sum_y_exposed'] %}
-        cast(sum({{ name }}) over so_far as double) as {{ name }}{{ ',' if not loop.last }}
+        {% for name in ['n', 'sum_y', 'sum_y2', 'sum_x', 'sum_x2', 'sum_xy'] %}
+        cast(sum({{ name }}) over so_far as double) as {{ name }},
+        {% endfor %}
+        -- Whom the message reached is known of everybody so far, or it is not known.
+        {% for name in ['n_exposed', 'sum_y_exposed'] %}
+        case
+            when count({{ name }}) over so_far = count(n) over so_far then cast(sum({{ name }}) over so_far as double)
+        end as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from every_look
     window so_far as (

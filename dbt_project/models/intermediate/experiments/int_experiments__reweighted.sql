@@ -56,7 +56,7 @@ increments as (
         subjects.level,
         subjects.subject,
         {% for name in sums %}
-        {{ exact_total('statistics.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
+        {{ whole_total('statistics.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from statistics
     inner join subjects
@@ -85,7 +85,7 @@ strata as (
         increments.subject,
         increments.batch,
         {% for name in sums %}
-        {{ exact_total('increments.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
+        {{ whole_total('increments.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from increments
     inner join looks
@@ -192,7 +192,7 @@ select
     weighted.look as cycle,
     max(weighted.own_batches) = max(counted.batches) as is_in_every_batch,
     {% for name in sums %}
-    {{ exact_total('weighted.weight * weighted.' ~ name) }} as {{ name }},
+    {{ whole_total('weighted.weight * weighted.' ~ name) }} as {{ name }},
     {% endfor %}
     {{ exact_total('weighted.n') }} as people
 from weighted

@@ -176,6 +176,15 @@ exposures as (
     from {{ ref('stg_events__events') }}
     where is_human and event_name = 'Email Delivered' and experiment_id is not null
     group by experiment_id, user_id
+),
+
+-- Where nobody reports deliveries (another channel than mail, a relay without webhooks), nobody is known not to have been reached.
+reported as (
+    select
+        experiment_id,
+        min(known_at) as known_at
+    from exposures
+    group by experiment_id
 )
 
 select
@@ -188,7 +197,7 @@ select
     due.counted_in_cycle,
     due.counted_as_of,
     cast(due.assigned_at as date) as assigned_on,
-    exposures.user_id is not null as is_exposed,
+    case when reported.experiment_id is not null then exposures.user_id is not null end as is_exposed,
     {{ person_outcome('due.value_kind', 'outcomes.events', 'outcomes.event_value', 'due.cap', 'due.at_least') }} as outcome,
     cast(coalesce(before.events, 0) as double) as covariate,
     due.batch
@@ -202,3 +211,4 @@ left join exposures
         due.experiment_id = exposures.experiment_id
         and due.user_id = exposures.user_id
         and exposures.known_at <= due.counted_as_of
+left join reported on due.experiment_id = reported.experiment_id and reported.known_at <= due.counted_as_of

@@ -16,6 +16,14 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+programs as (
+    select * from {{ ref('stg_ledger__programs') }}
+),
+
+launched as (
+    select distinct program, experiment_id from {{ ref('stg_ledger__arms') }}
+),
+
 described as (
     select
         means.*,
@@ -76,9 +84,14 @@ effects as (
         paired.*,
         policy.alpha,
         policy.tuning_constant,
+        policy.min_exposure_gap,
+        programs.channel,
+        launched.experiment_id is not null as is_live,
         case when abs(paired.exposure_difference) > policy.min_exposure_gap then paired.raw_difference / paired.exposure_difference end as complier_effect
     from paired
     inner join policy on paired.program = policy.program
+    left join programs on paired.program = programs.program
+    left join launched on paired.program = launched.program and paired.experiment_id = launched.experiment_id
 )
 
 select
@@ -116,5 +129,11 @@ select
                 sqrt(greatest(
                     power(raw_error, 2) - 2 * complier_effect * exposure_covariance + power(complier_effect, 2) * exposure_variance, 0
                 )) / abs(exposure_difference)
-    end as complier_effect_error
+    end as complier_effect_error,
+    case
+        when exposure_difference is null
+            then {{ exposure_withheld_reason('exposure_difference', 'is_live', 'channel') }}
+        when complier_effect is null
+            then concat('the shares reached differ by no more than ', cast(min_exposure_gap as string))
+    end as complier_effect_withheld_reason
 from effects

@@ -16,6 +16,10 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+messages as (
+    select * from {{ ref('int_experiments__messages') }}
+),
+
 -- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
 -- first look alone: a metric that comes later must not move an earlier row.
 metric_units as (
@@ -164,23 +168,35 @@ judged as (
 )
 
 select
-    program,
-    experiment_id,
-    cycle,
-    cast(arms as bigint) as arms,
-    units,
-    log_srm_e_value,
-    exp(least(log_srm_e_value, 700)) as srm_e_value,
-    unhealthy_share,
+    judged.program,
+    judged.experiment_id,
+    judged.cycle,
+    cast(judged.arms as bigint) as arms,
+    judged.units,
+    judged.log_srm_e_value,
+    exp(least(judged.log_srm_e_value, 700)) as srm_e_value,
+    judged.unhealthy_share,
     case
-        when arms < 2 then 'not_comparable'
-        when is_unhealthy then 'unhealthy'
-        when is_alarm then 'suspect'
+        when judged.arms < 2 then 'not_comparable'
+        when judged.is_unhealthy then 'unhealthy'
+        when judged.is_alarm then 'suspect'
         else 'healthy'
     end as status,
     case
-        when arms < 2 then 'one arm only: there is nothing to compare it with'
-        when is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
-        when is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
-    end as reason
+        when judged.arms < 2 then 'one arm only: there is nothing to compare it with'
+        when judged.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
+        when judged.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+    end as reason,
+    messages.messages_planned,
+    messages.messages_sent,
+    messages.messages_refused,
+    messages.messages_held_back,
+    messages.messages_unknown,
+    messages.messages_waiting,
+    messages.messages_withheld_reason
 from judged
+left join messages
+    on
+        judged.program = messages.program
+        and judged.experiment_id = messages.experiment_id
+        and judged.cycle = messages.cycle

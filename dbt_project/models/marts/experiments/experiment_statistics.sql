@@ -11,6 +11,10 @@ past as (
     select * from {{ ref('stg_imports__results') }}
 ),
 
+programs as (
+    select * from {{ ref('stg_ledger__programs') }}
+),
+
 live as (
     select
         program,
@@ -27,13 +31,17 @@ live as (
         {{ exact_total('covariate') }} as sum_x,
         {{ exact_total('covariate * covariate') }} as sum_x2,
         {{ exact_total('covariate * outcome') }} as sum_xy,
-        cast(count(*) filter (where is_exposed) as double) as n_exposed,
-        {{ exact_total('case when is_exposed then outcome else 0 end') }} as sum_y_exposed
+        {{ whole_total('cast(is_exposed as integer)') }} as n_exposed,
+        {{ whole_total('case when is_exposed then outcome when not is_exposed then 0 end') }} as sum_y_exposed
     from outcomes
     group by program, experiment_id, segment, creative_id, metric, counted_in_cycle, assigned_on, coalesce(batch, 1)
 )
 
-select * from live
+select
+    live.*,
+    {{ exposure_withheld_reason('live.n_exposed', 'true', 'programs.channel') }} as exposure_withheld_reason
+from live
+left join programs on live.program = programs.program
 union all
 select
     program,
@@ -51,5 +59,6 @@ select
     cast(null as double) as sum_x2,
     cast(null as double) as sum_xy,
     cast(null as double) as n_exposed,
-    cast(null as double) as sum_y_exposed
+    cast(null as double) as sum_y_exposed,
+    {{ exposure_withheld_reason('cast(null as double)', 'false', 'cast(null as string)') }} as exposure_withheld_reason
 from past
