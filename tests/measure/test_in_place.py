@@ -14,7 +14,7 @@ from orchestration.measure.imports import import_file
 from orchestration.measure.in_place import attach, require_unchanged
 from orchestration.measure.mapping import Mapping
 
-CLOCK = FixedClock(dt.datetime(2026, 3, 1))
+CLOCK = FixedClock(dt.datetime.fromisoformat("2026-03-01"))
 MAPPING = Mapping.from_flags({"kind": "events", "pseudonymise": "false", "event_name": "event", "source": "=web"})
 GOOD = """
     select 'e' || i as event_id, 'u' || i % 7 as user_id, 'Page Viewed' as event,
@@ -53,7 +53,7 @@ def test_a_file_is_known_again_and_another_is_added(tmp_path: Path) -> None:
     assert not attach(warehouse, path, MAPPING, CLOCK, None).already_imported
     assert attach(warehouse, path, MAPPING, CLOCK, None).already_imported
     later = parquet(tmp_path, GOOD.replace("'e' || i", "'f' || i"), "later.parquet")
-    attach(warehouse, later, MAPPING, FixedClock(dt.datetime(2026, 3, 2)), None)
+    attach(warehouse, later, MAPPING, FixedClock(dt.datetime.fromisoformat("2026-03-02")), None)
     found = warehouse.rows("select ingested_at, count(*) as events from raw.events_in_place group by 1 order by 1")
     assert [row["events"] for row in found] == [40, 40]
     assert require_unchanged(warehouse) == 2
