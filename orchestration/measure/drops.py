@@ -7,8 +7,9 @@ import datetime as dt
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,9 +66,13 @@ class LocalDrop:
 
     def files(self) -> list[DroppedFile]:
         """See :class:`Drop`."""
-        paths = [path for path in sorted(self._folder.iterdir()) if path.is_file()] if self._folder.is_dir() else []
-        stats = [(path.name, path.stat()) for path in paths if not path.name.startswith(".")]
-        return [DroppedFile(name, f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}") for name, stat in stats]
+        found = []
+        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else []:
+            with suppress(FileNotFoundError):  # its owner took it back meanwhile
+                told = path.stat()
+                if stat.S_ISREG(told.st_mode) and not path.name.startswith("."):
+                    found.append(DroppedFile(path.name, f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"))
+        return found
 
     def options(self) -> str:
         """See :class:`Drop`."""
