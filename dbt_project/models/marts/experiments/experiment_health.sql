@@ -1,6 +1,8 @@
 -- One row per program, experiment and cycle in which it gained people: may its results be believed so far?
 -- Sequential sample ratio test (Lindon and Malek, NeurIPS 2022): segments are independent, so their log e-values add up; so do those of
 -- the batches of a send, each against the chances fixed before it. An experiment found unhealthy once stays so.
+-- The holdout is the same people in every send, while those who are written to leave the audience as they answer or unsubscribe: its share
+-- grows without any fault. So the test is about what a send dealt: the arms, among the people outside the holdout.
 
 with
 
@@ -8,8 +10,25 @@ statistics as (
     select * from {{ ref('experiment_statistics') }}
 ),
 
+allocations as (
+    select
+        *,
+        sum(case when role = 'holdout' then probability else 0 end)
+            over (partition by program, experiment_id, segment, batch) as held_out
+    from {{ ref('int_experiments__allocations') }}
+),
+
 arms as (
-    select * from {{ ref('int_experiments__allocations') }}
+    select
+        program,
+        experiment_id,
+        segment,
+        batch,
+        creative_id,
+        case when held_out > 0 then probability / (1 - held_out) else probability end as probability,
+        held_out > 0 as has_holdout
+    from allocations
+    where coalesce(role, 'arm') <> 'holdout'
 ),
 
 policy as (
@@ -67,6 +86,7 @@ counts as (
         looks.cycle,
         arms.creative_id,
         arms.probability,
+        arms.has_holdout,
         sum(coalesce(increments.n, 0)) over (
             partition by looks.program, looks.experiment_id, looks.segment, looks.batch, arms.creative_id order by looks.cycle
         ) as n
@@ -94,7 +114,7 @@ segment_evidence as (
         counts.segment,
         counts.batch,
         counts.cycle,
-        count(*) as arms,
+        count(*) + max(case when counts.has_holdout then 1 else 0 end) as arms,
         sum(counts.n) as units,
         max(policy.srm_threshold) as srm_threshold,
         {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
