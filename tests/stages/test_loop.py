@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,24 @@ def loop(*arguments: str, folder: Path, timeout: float = 600) -> subprocess.Comp
 
 
 @pytest.fixture(scope="module")
-def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    """The same demo, uninterrupted, on the other core meanwhile."""
+    folder = tmp_path_factory.mktemp("beside")
+    with subprocess.Popen(
+        [*LOOP, "demo", "--cycles", "2", "--seed", "3", "--json"],
+        env={**os.environ, "LOOP_WAREHOUSE": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield folder, process
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def turned(
+    beside: tuple[Path, subprocess.Popen[str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, object]]:
     """Two cycles, the first run killed in the middle of its second cycle."""
     folder = tmp_path_factory.mktemp("loop")
     process = subprocess.Popen(
@@ -94,15 +112,18 @@ def test_every_mart_is_published_and_counts_what_it_says(turned: tuple[Path, dic
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_loop(turned: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_loop(
+    turned: tuple[Path, dict[str, object]], beside: tuple[Path, subprocess.Popen[str]]
+) -> None:
     folder, report = turned
-    again = loop("demo", "--cycles", "2", "--seed", "3", "--json", folder=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout.splitlines()[-1]) == report
+    again, process = beside
+    told, faults = process.communicate(timeout=600)
+    assert process.returncode == 0, faults
+    assert json.loads(told.splitlines()[-1]) == report
     creatives = "select creative_id, text from ledger.creatives order by creative_id"
-    assert rows(folder, creatives) == rows(tmp_path, creatives)
+    assert rows(folder, creatives) == rows(again, creatives)
     learnings = "select * from marts.learnings order by evidence_id"
-    assert repr(rows(folder, learnings)) == repr(rows(tmp_path, learnings))
+    assert repr(rows(folder, learnings)) == repr(rows(again, learnings))
 
 
 @pytest.mark.slow
