@@ -99,8 +99,13 @@ class SparkEngine:
 
         Returns:
             Qualified table -> rows it holds there now.
+
+        Raises:
+            Refusal: if events are read in place, which Spark would leave out.
         """
         session = self.start()
+        if self._warehouse.rows("select 1 from raw.event_files limit 1"):
+            raise Refusal("engine spark", "cannot read events in place", "Import them, or build with DuckDB.")
         rows: dict[str, int] = {}
         with self._warehouse.connect() as connection:
             tables = _tables(connection, schemas)

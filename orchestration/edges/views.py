@@ -25,7 +25,8 @@ def fingerprint(project: Path) -> str:
     files += [file for folder in _FOLDERS for file in (project / folder).rglob("*") if file.is_file()]
     digest = hashlib.sha256()
     for file in sorted(files):
-        digest.update(str(file.name).encode() + b"\0" + file.read_bytes() + b"\0")
+        place = file.relative_to(project) if file.is_relative_to(project) else file.name
+        digest.update(str(place).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -47,9 +48,7 @@ def kept_views(nodes: Mapping[str, Any]) -> set[tuple[str, str]]:
 def stand(warehouse: Warehouse, digest: str, views: set[tuple[str, str]]) -> bool:
     """Whether the warehouse has all these views, written from the project of this digest."""
     with warehouse.connect() as connection:
-        known = connection.execute(
-            "select fingerprint from ledger.built_views order by recorded_at desc limit 1"
-        ).fetchone()
+        known = connection.execute("select fingerprint from ledger.built_views order by rowid desc limit 1").fetchone()
         if known is None or known[0] != digest:
             return False
         found = connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall()
@@ -59,4 +58,4 @@ def stand(warehouse: Warehouse, digest: str, views: set[tuple[str, str]]) -> boo
 def remember(warehouse: Warehouse, digest: str) -> None:
     """Records that all views were written from the project of this digest."""
     with warehouse.connect() as connection:
-        connection.execute("insert into ledger.built_views values (?, now() at time zone 'UTC')", [digest])
+        connection.execute("insert into ledger.built_views values (?)", [digest])

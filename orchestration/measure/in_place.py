@@ -21,7 +21,7 @@ from orchestration.measure.report import ImportReport, Progress, earlier, import
 from orchestration.measure.targets import Targets
 
 _COPY = "Mend the file, or import it without --in-place."
-_OF_PEOPLE = ("user_id", "anonymous_id", "source", "event_name", "send_id")
+_OF_PEOPLE = ("event_id", "user_id", "anonymous_id", "source", "event_name", "send_id")
 _DOCUMENTS = ("properties", "context")
 # The columns of raw.events, in their order.
 _COLUMNS = {
@@ -68,6 +68,10 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
         if known := earlier(connection, import_id, mapping.kind):
             tell(f"{path.name}: is read in place already, nothing to do")
             return known
+        if connection.execute("select 1 from raw.event_files where path = ?", [str(path)]).fetchone():
+            raise Refusal(
+                path.name, "was changed after it was taken in", "Put it back, and give new events a new file."
+            )
         opened = open_file(connection, path)
         targets = Targets(mapping, opened.columns, path.name)
         tell(f"{path.name}: checking")
@@ -120,14 +124,12 @@ def _plain(
     connection: duckdb.DuckDBPyConnection, path: Path, mapping: EventsMapping, targets: Targets
 ) -> tuple[int, set[str]]:
     """Number of rows, and the columns that may be read as they stand, because cleaning them changes nothing."""
-    texts = [name for name in _TEXTS if targets.is_column(name) and not (name == "event_name" and mapping.aliases)]
-    texts += [name for name in _DOCUMENTS if targets.is_column(name) and not targets.is_nested(name)]
-    blank = [
-        "{0} = '' or starts_with({0}, ' ') or ends_with({0}, ' ') or {0} in ('nan', 'NaN', 'NAN')".format(
-            f"cast({targets.raw(name)} as varchar)"
-        )
-        for name in texts
-    ]
+    texts = [name for name in (*_TEXTS, *_DOCUMENTS) if targets.is_text_column(name)]
+    texts = [name for name in texts if not (name == "event_name" and mapping.aliases)]
+    # What is trimmed or taken for null; other scripts have blanks of their own, so their texts are cleaned each time.
+    rule = """{0} = '' or starts_with({0}, ' ') or ends_with({0}, ' ') or strlen({0}) <> length({0})
+        or (length({0}) = 3 and lower({0}) = 'nan')"""
+    blank = [rule.format(targets.raw(name)) for name in texts]
     if targets.has("received_at"):  # never null, it needs no stand-in, and a filter on it reaches the file
         texts.append("received_at")
         blank.append(f"{targets.moment('received_at')} is null")

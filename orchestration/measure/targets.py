@@ -74,9 +74,9 @@ class Targets:
             found += [] if isinstance(source, Constant) else [source] if isinstance(source, str) else source
         return found
 
-    def is_column(self, target: str) -> bool:
-        """Whether the target is one column of the file, as it is."""
-        return isinstance(self._sources.get(target), str)
+    def is_text_column(self, target: str) -> bool:
+        """Whether the target is one column of text, as it is."""
+        return isinstance(self._sources.get(target), str) and self._term(target).type == "VARCHAR"
 
     def is_list(self, target: str) -> bool:
         """Whether the target comes from a column of lists."""

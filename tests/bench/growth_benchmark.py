@@ -22,6 +22,8 @@ Say = Callable[[str], None]
 class Ratios:
     """What is promised. Engine time is seconds spent in load and models; start-up is a whole command with nothing new.
 
+    Load is the check of a file that is then read in place.
+
     Attributes:
         ratio_hand_written: Load and the script's four marts, by the models / by the script.
         ratio_all_marts: All growth marts by the models / the script's four.

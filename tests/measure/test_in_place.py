@@ -38,7 +38,8 @@ def house(folder: Path, name: str) -> Warehouse:
 
 
 def test_what_is_read_in_place_is_what_an_import_stores(tmp_path: Path) -> None:
-    path = parquet(tmp_path, GOOD.replace("'EUR'", "' EUR '"))  # cleaned in both
+    odd = GOOD.replace("'EUR'", "' EUR '").replace("'u' || i % 7", "cast(i % 7 as double)")  # cleaned in both
+    path = parquet(tmp_path, odd.replace("'e' || i", "'e' || i || chr(160)"))
     copied, in_place = house(tmp_path, "copied"), house(tmp_path, "in_place")
     import_file(copied, path, MAPPING, CLOCK)
     assert attach(in_place, path, MAPPING, CLOCK, None).rows_accepted == 40
@@ -65,6 +66,7 @@ def test_a_file_is_known_again_and_another_is_added(tmp_path: Path) -> None:
         (("'u' || i % 7", "case when i = 3 then null else 'u' end"), "1 rows to be set aside .*neither a user"),
         (("timestamp '2026-02-01' + to_hours(i) as received_at", "timestamp '1999-01-01' as received_at"), "before the year"),
         (("'u' || i % 7", "'ana@example.test'"), "40 rows with an address in user_id"),
+        (("'e' || i", "'e' || i || '@example.test'"), "40 rows with an address in event_id"),
         (('{"path": "/', '{"email": "'), "40 rows with people in properties"),
         (('{"path": "/', 'no JSON'), "40 rows to be set aside .*properties is not JSON"),
         (("'e' || i", "nullif('e' || i, 'e7')"), "1 rows without an event_id"),
@@ -96,6 +98,8 @@ def test_a_file_that_changes_or_goes_is_named(tmp_path: Path) -> None:
     os.utime(path, (1, 1))
     with pytest.raises(Refusal, match="was changed"):
         require_unchanged(warehouse)
+    with pytest.raises(Refusal, match="was changed"):
+        attach(warehouse, path, MAPPING, CLOCK, None)
     path.unlink()
     with pytest.raises(Refusal, match="cannot be read"):
         require_unchanged(warehouse)

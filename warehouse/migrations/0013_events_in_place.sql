@@ -12,4 +12,9 @@ create table raw.event_files (
 );
 
 -- All of them together; written anew with each file.
-create view raw.events_in_place as select * from raw.events where false;
+create view raw.events_in_place as
+select
+    event_id, source, type, event_name, user_id, anonymous_id, occurred_at, original_at, sent_at, received_at, ingested_at,
+    experiment_id, creative_id, send_id, channel, is_machine, value, currency, properties, context, schema_version, import_id
+from raw.events
+where false;
