@@ -21,7 +21,9 @@ from orchestration.errors import Refusal, WarehouseLocked
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
-GIVEN = ("raw", "ledger")  # schemas whose one writer is Python
+# Schemas whose one writer is Python; those of pulled sources are in the sources' own shape.
+PULLED = ("bluesky", "google_ads", "klaviyo", "linkedin", "mailchimp", "mastodon", "meta", "tiktok")
+GIVEN = ("raw", "ledger", *(f"raw_{source}" for source in PULLED))
 CONFIGURATION = "loopwright"  # the folder that says a configuration is ours
 BUILT = ("policy", "marts")  # what is read outside the build
 _DEFAULTS: Mapping[str, str] = {
