@@ -78,7 +78,7 @@ ordered as (
         open_days.last_event_at,
         lag(events.occurred_at) over day_so_far as before_at,
         row_number() over day_so_far as place,
-        sum(events.clicks) over day_so_far - events.clicks as clicks_before
+        (sum(events.clicks) over day_so_far) - events.clicks as clicks_before
     from events
     inner join open_days on events.user_id = open_days.user_id and events.activity_on = open_days.activity_on
     window
