@@ -76,12 +76,13 @@ ordered as (
         open_days.events as events_of_day,
         open_days.clicks as clicks_of_day,
         open_days.last_event_at,
-        lag(events.occurred_at) over day_so_far as before_at,
-        row_number() over day_so_far as place,
+        lag(events.occurred_at) over day_in_order as before_at,
+        row_number() over day_in_order as place,
         (sum(events.clicks) over day_so_far) - events.clicks as clicks_before
     from events
     inner join open_days on events.user_id = open_days.user_id and events.activity_on = open_days.activity_on
     window
+        day_in_order as (partition by events.user_id, events.activity_on order by events.occurred_at),
         day_so_far as (
             partition by events.user_id, events.activity_on order by events.occurred_at
             rows between unbounded preceding and current row
