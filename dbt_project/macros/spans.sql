@@ -1,8 +1,8 @@
 {# Spans of time and the days an incremental model must make anew; each has a default (DuckDB) and, where it differs, another engine's form. #}
 
-{# Seconds from one timestamp to another, with fractions. #}
+{# Seconds from one timestamp to another, to the microsecond: a difference of two epochs in seconds would lose the sixth decimal. #}
 {% macro seconds_between(earlier, later) %}{{ adapter.dispatch('seconds_between')(earlier, later) }}{% endmacro %}
-{% macro default__seconds_between(earlier, later) %}(epoch({{ later }}) - epoch({{ earlier }})){% endmacro %}
+{% macro default__seconds_between(earlier, later) %}(datediff('microsecond', {{ earlier }}, {{ later }}) / 1e6){% endmacro %}
 {% macro spark__seconds_between(earlier, later) %}((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1e6){% endmacro %}
 
 {# First day of the month of a date or timestamp, as a date. #}

@@ -34,6 +34,7 @@ GUARD = {
 SPEC = {
     "metrics": [{**METRIC, "role": "objective"}, {**GUARD, "role": "guardrail"}],
     "tags": ["question", "number"],
+    "segments": ["new", "regular"],
     "activation": {"steps": ["Signed Up", "Product Viewed", "Order Completed"], "within_days": 10},
 }
 RATES = [("USD", "2025-12-01", 0.8), ("USD", "2026-02-01", 0.5)]
