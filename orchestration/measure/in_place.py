@@ -36,7 +36,7 @@ _COLUMNS = {
     "schema_version": "integer",
     "import_id": "varchar",
 }
-_TEXTS = tuple(name for name, type_ in _COLUMNS.items() if type_ == "varchar" and name != "import_id")
+_TEXTS = tuple(name for name, type_ in _COLUMNS.items() if type_ == "varchar" and name not in {"type", "import_id"})
 
 
 def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, progress: Progress | None) -> ImportReport:
@@ -76,10 +76,7 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
         targets = Targets(mapping, opened.columns, path.name)
         tell(f"{path.name}: checking")
         try:
-            rows, plain = _plain(connection, path, mapping, targets)
-            if not rows:
-                raise Refusal(path.name, "is empty", "Give a file with rows.")
-            _check(connection, path, mapping, targets, now, plain)
+            rows, plain = _checked(connection, path, mapping, targets, now)
         except duckdb.Error as error:
             raise unreadable(path, error) from error
         query = _query(path, mapping, targets, plain, import_id, now)
@@ -120,34 +117,57 @@ def _state(path: Path) -> tuple[int, dt.datetime]:
     return found.st_size, dt.datetime.fromtimestamp(found.st_mtime, dt.UTC).replace(tzinfo=None)
 
 
-def _plain(
-    connection: duckdb.DuckDBPyConnection, path: Path, mapping: EventsMapping, targets: Targets
+def _checked(
+    connection: duckdb.DuckDBPyConnection, path: Path, mapping: EventsMapping, targets: Targets, now: dt.datetime
 ) -> tuple[int, set[str]]:
-    """Number of rows, and the columns that may be read as they stand, because cleaning them changes nothing."""
+    """Number of rows, and the columns that may be read as they stand, because cleaning them changes nothing.
+
+    The file is read once, all columns taken to be plain, and again if some turn out not to be.
+
+    Raises:
+        Refusal: if the file is empty, or any row would have to be set aside or changed.
+    """
+    targets.require("event_id")
+    doubts = _doubts(mapping, targets)
+    plain = set(doubts)
+    while True:
+        asked = _asked(targets)
+        texts = plain - {"received_at"}
+        query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", texts)
+        counts = "".join(f", count(*) filter ({rule})" for rule in (*asked.values(), *(doubts[name] for name in plain)))
+        [row] = connection.execute(
+            f"select count(*), min(reason){counts} from ({query})", events.bounds(now)
+        ).fetchall()
+        if not row[0]:
+            raise Refusal(path.name, "is empty", "Give a file with rows.")
+        doubtful = {name for name, number in zip(plain, row[2 + len(asked) :], strict=True) if number}
+        if not doubtful:
+            break
+        plain -= doubtful
+    for what, number in zip(asked, row[2 : 2 + len(asked)], strict=True):
+        if number:
+            such = f" ({row[1]})" if what == "to be set aside" else ""
+            raise Refusal(path.name, f"has {number:,} rows {what}{such}", _COPY)
+    return row[0], plain
+
+
+def _doubts(mapping: EventsMapping, targets: Targets) -> dict[str, str]:
+    """SQL by column of what cleaning would change in it: what is trimmed or taken for null.
+
+    Other scripts have blanks of their own, so their texts are cleaned each time.
+    """
     texts = [name for name in (*_TEXTS, *_DOCUMENTS) if targets.is_text_column(name)]
     texts = [name for name in texts if not (name == "event_name" and mapping.aliases)]
-    # What is trimmed or taken for null; other scripts have blanks of their own, so their texts are cleaned each time.
     rule = """{0} = '' or starts_with({0}, ' ') or ends_with({0}, ' ') or strlen({0}) <> length({0})
         or (length({0}) = 3 and lower({0}) = 'nan')"""
-    blank = [rule.format(targets.raw(name)) for name in texts]
+    doubts = {name: rule.format("id_given" if name == "event_id" else name) for name in texts}
     if targets.has("received_at"):  # never null, it needs no stand-in, and a filter on it reaches the file
-        texts.append("received_at")
-        blank.append(f"{targets.moment('received_at')} is null")
-    counts = "".join(f", count(*) filter ({rule})" for rule in blank)
-    [row] = connection.execute(f"select count(*){counts} from {_reader(path)}").fetchall()
-    return row[0], {name for name, number in zip(texts, row[1:], strict=True) if not number}
+        doubts["received_at"] = "received_read is null"
+    return doubts
 
 
-def _check(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    mapping: EventsMapping,
-    targets: Targets,
-    now: dt.datetime,
-    plain: set[str],
-) -> None:
-    """Reads the file once and refuses it if any row would have to be set aside or changed."""
-    targets.require("event_id")
+def _asked(targets: Targets) -> dict[str, str]:
+    """SQL by fault of the rows that have it, over ``events.judged``."""
     contract = read_contract("event")
     asked = {"without an event_id": "id_given is null", "to be set aside": "reason is not null"}
     asked |= {f"with an address in {name}": looks_like_address(name) for name in _OF_PEOPLE if targets.has(name)}
@@ -157,14 +177,7 @@ def _check(
         for name in _DOCUMENTS
         if targets.has(name)
     }
-    texts = plain - {"received_at"}
-    query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", texts)
-    counts = ", ".join(f"count(*) filter ({rule})" for rule in asked.values())
-    [row] = connection.execute(f"select min(reason), {counts} from ({query})", events.bounds(now)).fetchall()
-    for what, number in zip(asked, row[1:], strict=True):
-        if number:
-            such = f" ({row[0]})" if what == "to be set aside" else ""
-            raise Refusal(path.name, f"has {number:,} rows {what}{such}", _COPY)
+    return asked
 
 
 def _query(
