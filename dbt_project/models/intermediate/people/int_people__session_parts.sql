@@ -102,7 +102,8 @@ events as (
         group by user_id, activity_on, part
     )
 {% else %}
-    days as (
+    -- Most days tell their parts by themselves: all within one gap, or two events further apart than it. Events are read for the others.
+    told_days as (
         select
             known.user_id,
             known.activity_on,
@@ -115,88 +116,102 @@ events as (
         cross join terms
         where
             known.events > 0
+            and (
+                {{ seconds_between('known.first_event_at', 'known.last_event_at') }} <= terms.gap_seconds
+                or (known.events = 2 and known.clicks = 0)
+            )
             {% if owed.made is not none %} and {{ any_of('known.activity_on', owed.made) }} {% endif %}
     ),
 
-    -- Most days tell their parts by themselves: all within one gap, or two events further apart than it. Events are read for the others.
-    told_days as (
-        select * from days
-        where is_one_part or (events = 2 and clicks = 0)
-    ),
-
     open_days as (
-        select * from days
-        where not is_one_part and (events > 2 or clicks > 0)
-    ),
-
-    ordered as (
         select
-            events.user_id,
-            events.activity_on,
-            events.occurred_at,
-            open_days.events as events_of_day,
-            open_days.clicks as clicks_of_day,
-            open_days.last_event_at,
-            lag(events.occurred_at) over day_in_order as before_at,
-            row_number() over day_in_order as place,
-            (sum(events.clicks) over day_so_far) - events.clicks as clicks_before
-        from events
-        inner join open_days on events.user_id = open_days.user_id and events.activity_on = open_days.activity_on
-        window
-            day_in_order as (partition by events.user_id, events.activity_on order by events.occurred_at),
-            day_so_far as (
-                partition by events.user_id, events.activity_on order by events.occurred_at
-                rows between unbounded preceding and current row
-            )
-    ),
-
-    starts as (
-        select ordered.*
-        from ordered
+            known.user_id,
+            known.activity_on
+        from {{ ref('int_people__known_days') }} as known
         cross join terms
-        where ordered.place = 1 or {{ seconds_between('ordered.before_at', 'ordered.occurred_at') }} > terms.gap_seconds
+        where
+            {{ seconds_between('known.first_event_at', 'known.last_event_at') }} > terms.gap_seconds
+            and (known.events > 2 or known.clicks > 0)
+            {% if owed.made is not none %} and {{ any_of('known.activity_on', owed.made) }} {% endif %}
     ),
 
-    counted as (
+    ends as (
+        select true as is_first
+        union all
+        select false as is_first
+    ),
+
+    told as (
+        select
+            told_days.user_id,
+            told_days.activity_on,
+            case when ends.is_first then told_days.first_event_at else told_days.last_event_at end as started_at,
+            case
+                when ends.is_first and not told_days.is_one_part then told_days.first_event_at
+                else told_days.last_event_at
+            end as ended_at,
+            case when told_days.is_one_part then told_days.events else 1 end as events,
+            case when told_days.is_one_part then told_days.clicks else 0 end as clicks
+        from told_days
+        inner join ends on ends.is_first or not told_days.is_one_part
+    ),
+
+    -- A day's instants as a list take an eighth of the room that a window over them would, and are cut in it.
+    listed as (
         select
             user_id,
             activity_on,
-            occurred_at as started_at,
-            coalesce(lead(before_at) over day_so_far, last_event_at) as ended_at,
-            coalesce(lead(place) over day_so_far, events_of_day + 1) - place as events,
-            coalesce(lead(clicks_before) over day_so_far, clicks_of_day) - clicks_before as clicks
-        from starts
-        window day_so_far as (partition by user_id, activity_on order by place)
+            {{ sorted_list(micros_of('occurred_at')) }} as instants,
+            {{ sorted_list('case when clicks = 1 then ' ~ micros_of('occurred_at') ~ ' end') }} as clicked
+        from events
+        where (user_id, activity_on) in (select user_id, activity_on from open_days)
+        group by user_id, activity_on
+    ),
+
+    cut as (
+        select
+            listed.*,
+            {{ places_after_gaps('listed.instants', '1000000 * terms.gap_seconds') }} as places
+        from listed
+        cross join terms
+    ),
+
+    begun as (
+        select
+            *,
+            {{ each_item_in_order('places', 'first_place', 'part') }}
+        from cut
+    ),
+
+    bounded as (
+        select
+            *,
+            coalesce({{ item_of('places', 'part + 1') }}, {{ length_of('instants') }} + 1) - 1 as last_place
+        from begun
+    ),
+
+    found as (
+        select
+            user_id,
+            activity_on,
+            {{ item_of('instants', 'first_place') }} as began,
+            {{ item_of('instants', 'last_place') }} as ended,
+            last_place - first_place + 1 as events,
+            clicked
+        from bounded
     ),
 
     parts as (
         select
             user_id,
             activity_on,
-            started_at,
-            ended_at,
+            {{ time_of_micros('began') }} as started_at,
+            {{ time_of_micros('ended') }} as ended_at,
             events,
-            clicks
-        from counted
+            {{ items_between('clicked', 'began', 'ended') }} as clicks
+        from found
         union all
-        select
-            user_id,
-            activity_on,
-            first_event_at as started_at,
-            case when is_one_part then last_event_at else first_event_at end as ended_at,
-            case when is_one_part then events else 1 end as events,
-            clicks
-        from told_days
-        union all
-        select
-            user_id,
-            activity_on,
-            last_event_at as started_at,
-            last_event_at as ended_at,
-            1 as events,
-            0 as clicks
-        from told_days
-        where not is_one_part
+        select * from told
     )
 {% endif %}
 
