@@ -9,6 +9,14 @@
 {% macro default__replaced_by(day) %}{{ return({'incremental_strategy': 'append'}) }}{% endmacro %}
 {% macro spark__replaced_by(day) %}{{ return({'incremental_strategy': 'append', 'partition_by': [day]}) }}{% endmacro %}
 
+{#
+    How a model of days replaces rows that something is added to: by their key where rows can be deleted, by their day where days are
+    partitions. The hook that empties the days that are made anew goes with it, as above.
+#}
+{% macro merged_by(keys, day) %}{{ return(adapter.dispatch('merged_by')(keys, day)) }}{% endmacro %}
+{% macro default__merged_by(keys, day) %}{{ return({'incremental_strategy': 'delete+insert', 'unique_key': keys}) }}{% endmacro %}
+{% macro spark__merged_by(keys, day) %}{{ return(replaced_by(day)) }}{% endmacro %}
+
 {# Hook that empties days, given as literals, of a model that is `replaced_by` its day. Nothing in a full build. #}
 {% macro without_days(table, day, days) %}
     {%- if not (execute and is_incremental() and days) -%}{{ return('') }}{%- endif -%}
@@ -48,3 +56,6 @@
 {% macro planned_once() %}{{ return(adapter.dispatch('planned_once')()) }}{% endmacro %}
 {% macro default__planned_once() %}{{ return('view') }}{% endmacro %}
 {% macro spark__planned_once() %}{{ return('table') }}{% endmacro %}
+
+{# Whether a column is one of some literals; false for none of them. #}
+{% macro any_of(column, literals) %}{{ column ~ ' in (' ~ literals | join(', ') ~ ')' if literals else 'false' }}{% endmacro %}

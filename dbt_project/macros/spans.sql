@@ -18,31 +18,32 @@
 {% macro default__running_text(text, window_name) %}string_agg({{ text }}, '') over {{ window_name }}{% endmacro %}
 {% macro spark__running_text(text, window_name) %}array_join(collect_list({{ text }}) over {{ window_name }}, ''){% endmacro %}
 
-{# The days that new events touch and those some days around them, as literals; `null` alone where there are none. Call it at the top of a model. #}
-{% macro days_around_touched(built, before, after) %}
-    {%- set touched = touched_days(built, ref('int_people__known_days')) -%}
-    {%- if not touched -%}
-        {{ return(['cast(null as date)']) }}
+{# Days and those some days around each, as literals in order. #}
+{% macro days_around(days, before, after) %}
+    {%- if not days -%}
+        {{ return([]) }}
     {%- endif -%}
     {%- set query -%}
-        select distinct {{ days_after('touched.day', 'offsets.days') }} as day
-        from ({% for day in touched %}select {{ day }} as day{{ ' union all ' if not loop.last }}{% endfor %}) as touched
+        select distinct {{ days_after('middle.day', 'offsets.days') }} as day
+        from ({% for day in days %}select {{ day }} as day{{ ' union all ' if not loop.last }}{% endfor %}) as middle
         cross join (
-            {% for days in range(-before, after + 1) %}select {{ days }} as days{{ ' union all ' if not loop.last }}{% endfor %}
+            {% for offset in range(-before, after + 1) %}select {{ offset }} as days{{ ' union all ' if not loop.last }}{% endfor %}
         ) as offsets
         order by day
     {%- endset -%}
     {{ return(days_of(query)) }}
 {% endmacro %}
 
-{# The ISO weeks (Mondays) that new events touch and the weeks after them, as literals. #}
-{% macro weeks_from_touched(built) %}
-    {%- set around = days_around_touched(built, 0, 7) -%}
+{# The ISO weeks (Mondays) of days and the weeks after them, as literals. #}
+{% macro weeks_from(days) %}
+    {%- set around = days_around(days, 0, 7) -%}
+    {%- if not around -%}
+        {{ return([]) }}
+    {%- endif -%}
     {%- set query -%}
         select distinct {{ week_of('around.day') }} as week
         from ({% for day in around %}select {{ day }} as day{{ ' union all ' if not loop.last }}{% endfor %}) as around
-        where around.day is not null
         order by week
     {%- endset -%}
-    {{ return(days_of(query) or ['cast(null as date)']) if execute and is_incremental() else return([]) }}
+    {{ return(days_of(query)) }}
 {% endmacro %}

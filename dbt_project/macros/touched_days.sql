@@ -11,35 +11,46 @@
     {%- endif -%}
     {%- set is_new = not_taken_in(built) -%}
     {%- set delivery_is_new = is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') -%}
-    {%- set query -%}
-        select cast(happened_at as date) as day from {{ timed }} where {{ is_new }}
-        {% if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows %}
-            union
-            select cast(clicks.happened_at as date) as day
-            from {{ timed }} as clicks
-            inner join {{ deliveries }} as deliveries on clicks.send_id = deliveries.send_id
-            where clicks.event_name = 'Email Link Clicked' and {{ delivery_is_new }}
-        {% endif %}
-        {% if people_days is not none %}
-            {% if run_query('select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1').rows %}
-                union
-                select activity_on as day from {{ people_days }} where user_id in (select person_id from {{ aliases }})
-            {% endif %}
-        {% elif run_query('select 1 from ' ~ aliases ~ ' limit 1').rows %}
-            union
-            select days.activity_on as day
-            from {{ built }} as days
-            inner join (
-                select
-                    user_id,
-                    person_id
-                from {{ aliases }}
-                where user_id in (select user_id from {{ built }})
-            ) as merged on days.user_id in (merged.user_id, merged.person_id)
-        {% endif %}
-    {%- endset -%}
-    {{ return(days_of('select distinct day from (' ~ query ~ ') as touched order by day')) }}
+    {%- set queries = ['select cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new] -%}
+    {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
+        {%- do queries.append(days_of_clicks_on(delivery_is_new)) -%}
+    {%- endif -%}
+    {%- if people_days is none -%}
+        {%- set merges = 'select 1 from ' ~ aliases ~ ' limit 1' -%}
+    {%- else -%}
+        {%- set merges = 'select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1' -%}
+    {%- endif -%}
+    {%- if run_query(merges).rows -%}
+        {%- do queries.append(days_of_merged_people(built, people_days)) -%}
+    {%- endif -%}
+    {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as touched order by day')) }}
 {% endmacro %}
+
+{# Query of the days of clicks on a message whose delivery a predicate names. #}
+{% macro days_of_clicks_on(delivery) -%}
+    select cast(clicks.happened_at as date) as day
+    from {{ ref('stg_events__timed') }} as clicks
+    inner join {{ ref('stg_events__deliveries') }} as deliveries on clicks.send_id = deliveries.send_id
+    where clicks.event_name = 'Email Link Clicked' and {{ delivery }}
+{%- endmacro %}
+
+{# Query of the days of people with an id that was merged into another's. #}
+{% macro days_of_merged_people(built, people_days) -%}
+    {%- set aliases = ref('stg_events__aliases') -%}
+    {%- if people_days is not none -%}
+        select activity_on as day from {{ people_days }} where user_id in (select person_id from {{ aliases }})
+    {%- else -%}
+        select days.activity_on as day
+        from {{ built }} as days
+        inner join (
+            select
+                user_id,
+                person_id
+            from {{ aliases }}
+            where user_id in (select user_id from {{ built }})
+        ) as merged on days.user_id in (merged.user_id, merged.person_id)
+    {%- endif -%}
+{%- endmacro %}
 
 {#
     Restricts a read of stg_events__events to the touched days, in words that reach the raw table: no event occurs later than a day after
@@ -54,4 +65,17 @@
             and false
         {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+{# Days of a model of days whose rows are new to another that is made of it, and those the other has, in a column, that are no more. #}
+{% macro changed_days(built, column, days) %}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set gone -%}
+        union select {{ column }} from {{ built }} where {{ column }} not in (select activity_on from {{ days }})
+    {%- endset -%}
+    {{ return(days_of(
+        'select distinct activity_on as day from ' ~ days ~ ' where received_events > ' ~ received_by(built) ~ (gone if column else '') ~ ' order by day'
+    )) }}
 {% endmacro %}

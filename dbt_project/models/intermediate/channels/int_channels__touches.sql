@@ -1,12 +1,12 @@
 -- One row per touch: a person came through a link of a channel, by a click on a message or by a visit that names its campaign.
--- Opens, impressions and deliveries are no touches. Incremental by the days that settled events touch.
+-- Opens, impressions and deliveries are no touches. New ones are added; a day is made anew where a click's delivery or a person's merge is new.
 
-{% set touched = touched_days(this, ref('int_people__known_days')) %}
+{% set owed = owed_events(this, ref('int_people__known_days')) %}
 
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'touched_on', days_around_touched(this, 0, 0)) }}",
+    pre_hook="{{ without_days(this, 'touched_on', owed_events(this, ref('int_people__known_days')).made) }}",
     **replaced_by('touched_on'),
 ) }}
 
@@ -17,7 +17,7 @@ with
 events as (
     select * from {{ ref('stg_events__events') }}
     where is_human and person_id is not null
-    {{ and_is_touched(touched) }}
+    {{ and_is_owed(owed) }}
 ),
 
 learned as (

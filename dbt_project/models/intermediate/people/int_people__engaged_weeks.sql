@@ -1,13 +1,13 @@
 -- One row per ISO week in which somebody was engaged, or could have stayed so: active on at least engaged_days days of the week.
--- A build makes anew the weeks that settled events touch and the ones after them.
+-- A build makes anew the weeks of days that changed and the ones after them.
 
-{% set weeks = weeks_from_touched(this) %}
+{% set weeks = weeks_from(changed_days(this, none, ref('int_people__known_days'))) %}
 
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ without_rows(this, 'week in (' ~ weeks_from_touched(this) | join(', ') ~ ')') }}",
+    pre_hook="{{ without_rows(this, any_of('week', weeks_from(changed_days(this, none, ref('int_people__known_days'))))) }}",
 ) }}
 
 with
@@ -19,8 +19,8 @@ user_days as (
     from {{ ref('int_people__user_days') }}
     {% if is_incremental() %}
         where
-            {{ week_of('activity_on') }} in ({{ weeks | join(', ') }})
-            or {{ days_after(week_of('activity_on'), 7) }} in ({{ weeks | join(', ') }})
+            {{ any_of(week_of('activity_on'), weeks) }}
+            or {{ any_of(days_after(week_of('activity_on'), 7), weeks) }}
     {% endif %}
 ),
 
@@ -90,6 +90,6 @@ select
 from people
 cross join learned
 {% if is_incremental() %}
-    where people.week in ({{ weeks | join(', ') }})
+    where {{ any_of('people.week', weeks) }}
 {% endif %}
 group by people.week

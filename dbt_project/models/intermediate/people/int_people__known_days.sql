@@ -1,13 +1,13 @@
 -- One row per person and UTC day of which anything but test traffic is known. Everything about activity is read from here.
--- A build makes anew exactly the days that newly received events touch, late ones included, and reads no event received before them.
+-- A build adds newly received events to the days they touch, late ones included, and reads no event received before them.
 
-{% set touched = touched_days(this) %}
+{% set owed = owed_events(this) %}
 
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', touched_days(this)) }}",
-    **replaced_by('activity_on'),
+    pre_hook="{{ without_days(this, 'activity_on', owed_events(this).made) }}",
+    **merged_by(['user_id', 'activity_on'], 'activity_on'),
 ) }}
 
 with
@@ -34,7 +34,7 @@ events as (
     where
         person_id is not null
         and coalesce(bot_reason, 'none') <> 'test traffic'
-        {{ and_is_touched(touched) }}
+        {{ and_is_owed(owed) }}
 ),
 
 learned as (
@@ -46,15 +46,16 @@ learned as (
 
 counted as (
     select
-        person_id,
+        person_id as user_id,
         activity_on,
         count(active_at) as events,
         count(case when activity = 'Order Completed' then 1 end) as orders,
         count(case when activity = 'Invite Sent' then 1 end) as invites,
         count(click) as clicks,
-        sum(order_value) as order_value,
-        min(currency_key) as least_currency,
-        max(currency_key) as greatest_currency,
+        case
+            when coalesce(min(currency_key) = max(currency_key), true) then cast(coalesce(sum(order_value), 0) as decimal(38, 4))
+        end as revenue,
+        min(currency_key) as currency_key,
         min(active_at) as first_event_at,
         max(active_at) as last_event_at,
         min(occurred_at) as first_seen_at
@@ -62,20 +63,51 @@ counted as (
     group by person_id, activity_on
 )
 
+{%- if owed.merged %},
+
+    before as (
+        select
+            user_id,
+            activity_on,
+            events,
+            orders,
+            invites,
+            clicks,
+            revenue,
+            currency_key,
+            first_event_at,
+            last_event_at,
+            first_seen_at
+        from {{ this }}
+        where
+            (user_id, activity_on) in (select user_id, activity_on from counted)
+            {% if owed.made %} and activity_on not in ({{ owed.made | join(', ') }}) {% endif %}
+    ),
+
+    known as (
+        select
+            user_id,
+            activity_on,
+            cast(sum(events) as bigint) as events,
+            cast(sum(orders) as bigint) as orders,
+            cast(sum(invites) as bigint) as invites,
+            cast(sum(clicks) as bigint) as clicks,
+            case
+                when count(revenue) = count(*) and coalesce(min(currency_key) = max(currency_key), true)
+                    then cast(sum(revenue) as decimal(38, 4))
+            end as revenue,
+            min(currency_key) as currency_key,
+            min(first_event_at) as first_event_at,
+            max(last_event_at) as last_event_at,
+            min(first_seen_at) as first_seen_at
+        from (select * from counted union all select * from before) as added
+        group by user_id, activity_on
+    )
+{%- endif %}
+
 select
-    counted.person_id as user_id,
-    counted.activity_on,
-    counted.events,
-    counted.orders,
-    counted.invites,
-    counted.clicks,
-    case
-        when coalesce(counted.least_currency = counted.greatest_currency, true) then cast(coalesce(counted.order_value, 0) as decimal(38, 4))
-    end as revenue,
-    counted.first_event_at,
-    counted.last_event_at,
-    counted.first_seen_at,
+    days.*,
     learned.built_through,
     learned.received_events
-from counted
+from {{ 'known' if owed.merged else 'counted' }} as days
 cross join learned

@@ -1,14 +1,14 @@
 -- One row per event of a person that is needed to the second: sign-ups, invites, requests to be left alone, and the steps of activations.
--- Made anew by touched days, like int_people__known_days; a step that a program names for the first time is read from all of history.
+-- New ones are added, as in int_people__known_days; a step that a program names for the first time is read from all of history.
 
-{% set touched = touched_days(this) %}
+{% set owed = owed_events(this) %}
 {% set unread = unread_steps(this) %}
 {% set lasting = ['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'] %}
 
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', touched_days(this)) }}",
+    pre_hook="{{ without_days(this, 'activity_on', owed_events(this).made) }}",
     **replaced_by('activity_on'),
 ) }}
 
@@ -42,7 +42,7 @@ needed as (
         person_id is not null
         and coalesce(bot_reason, 'none') <> 'test traffic'
         and event_name in (select event_name from names)
-        {{ and_is_touched(touched) }}
+        {{ and_is_owed(owed) }}
     {% if unread %}
         union all
         select
@@ -53,7 +53,7 @@ needed as (
             person_id is not null
             and coalesce(bot_reason, 'none') <> 'test traffic'
             and event_name in ({{ unread | join(', ') }})
-            {% if touched %} and cast(occurred_at as date) not in ({{ touched | join(', ') }}) {% endif %}
+            {{ and_is_kept(owed) }}
     {% endif %}
 )
 

@@ -1,22 +1,19 @@
 -- One row per UTC day on which a session started: sums over people, squares and products included, so that the mart never reads sessions.
--- A build makes anew the days whose sessions may have changed.
+-- A build makes anew the days whose parts changed, and their neighbours.
 
-{% set made_anew = days_around_touched(this, 1, 1) %}
+{% set days = days_around(changed_days(this, 'started_on', ref('int_people__session_parts')), 1, 1) if is_incremental() %}
 
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ without_rows(this, 'started_on in (' ~ days_around_touched(this, 1, 1) | join(', ') ~ ')') }}",
+    pre_hook="{{ without_rows(this, any_of('started_on', days_around(changed_days(this, 'started_on', ref('int_people__session_parts')), 1, 1))) }}",
 ) }}
 
 with
 
 sessions as (
-    select * from {{ ref('int_people__sessions') }}
-    {% if is_incremental() %}
-        where started_on in ({{ made_anew | join(', ') }})
-    {% endif %}
+    {{ sessions_started(days if is_incremental() else none) | indent(4) }}
 ),
 
 learned as (

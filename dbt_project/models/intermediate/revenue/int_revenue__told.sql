@@ -1,11 +1,11 @@
--- One row per completed order and refund of a person, as it was told. Made anew by touched days, like int_people__known_days.
+-- One row per completed order and refund of a person, as it was told. New ones are added, as in int_people__known_days.
 
-{% set touched = touched_days(this) %}
+{% set owed = owed_events(this, ref('int_people__known_days')) %}
 
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'told_on', touched_days(this)) }}",
+    pre_hook="{{ without_days(this, 'told_on', owed_events(this, ref('int_people__known_days')).made) }}",
     **replaced_by('told_on'),
 ) }}
 
@@ -38,4 +38,4 @@ where
     and events.event_name in ('Order Completed', 'Order Refunded')
     and events.is_human
     and events.person_id is not null
-    {{ and_is_touched(touched) }}
+    {{ and_is_owed(owed) }}

@@ -1,0 +1,63 @@
+{#
+    What a model of days owes for events since it was last built:
+
+    until    predicate on `ingested_at`: events that this build knows; what arrives while it runs is the next one's
+    merged   predicate on `ingested_at`: events that are new, and change nothing that is there but by being added to it; none for none
+    made     days, as literals, whose rows are made anew from all of their events; none in a full build
+
+    What is new is added, so that a build reads what came and not the days it fell on. Days are made anew where something old changed: a
+    click whose delivery is new (it decides whether a scanner clicked), a person whose id is now known to be somebody else's, an instant
+    that is taken in again. `and_is_owed` reads both; rows that something is added to are replaced (`merged_by`).
+
+    people_days   as in `touched_days`
+#}
+{% macro owed_events(built, people_days=none) %}
+    {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
+    {%- set keys, instants = ref('stg_events__keys'), ref('stg_events__instants') -%}
+    {%- if not execute -%}
+        {{ return({'until': 'true', 'merged': none, 'made': none}) }}
+    {%- endif -%}
+    {%- set known = run_query('select max(built_through) from ' ~ keys).rows[0][0] -%}
+    {%- set until = 'true' if known is none else "ingested_at <= timestamp '" ~ known ~ "'" -%}
+    {%- if not is_incremental() -%}
+        {{ return({'until': until, 'merged': none, 'made': none}) }}
+    {%- endif -%}
+    {%- set is_new = not_taken_in(built) -%}
+    {%- if not can_merge() or ' >= ' in is_new -%}
+        {{ return({'until': until, 'merged': none, 'made': touched_days(built, people_days)}) }}
+    {%- endif -%}
+    {%- set queries, delivery_is_new = [], is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') -%}
+    {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
+        {%- set click_is_new = is_new | replace('ingested_at', 'clicks.ingested_at') -%}
+        {%- do queries.append(days_of_clicks_on(delivery_is_new) ~ ' and not (' ~ click_is_new ~ ')') -%}
+    {%- endif -%}
+    {%- if run_query('select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1').rows -%}
+        {%- do queries.append(days_of_merged_people(built, people_days)) -%}
+    {%- endif -%}
+    {%- set made = days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as made order by day') if queries else [] -%}
+    {{ return({'until': until, 'merged': is_new, 'made': made}) }}
+{% endmacro %}
+
+{# Parquet knows no delete: there, the days of new events are partitions that are made anew. #}
+{% macro can_merge() %}{{ return(adapter.dispatch('can_merge')()) }}{% endmacro %}
+{% macro default__can_merge() %}{{ return(true) }}{% endmacro %}
+{% macro spark__can_merge() %}{{ return(false) }}{% endmacro %}
+
+{# Restricts a read of stg_events__events to what is owed. #}
+{% macro and_is_owed(owed) -%}
+    and {{ owed.until }}
+    {% if owed.merged and owed.made -%}
+        and ({{ owed.merged }} or cast(occurred_at as date) in ({{ owed.made | join(', ') }}))
+    {%- elif owed.merged -%}
+        and {{ owed.merged }}
+    {%- elif owed.made is not none -%}
+        {{ and_is_touched(owed.made) }}
+    {%- endif %}
+{%- endmacro %}
+
+{# Restricts a read of stg_events__events to what is there already and stays. #}
+{% macro and_is_kept(owed) -%}
+    and {{ owed.until }}
+    {% if owed.merged %} and not ({{ owed.merged }}) {% endif %}
+    {% if owed.made %} and cast(occurred_at as date) not in ({{ owed.made | join(', ') }}) {% endif %}
+{%- endmacro %}
