@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from orchestration.edges.dbt import MANIFEST
+PARSED = Path(__file__).parents[1] / "dbt_project" / "target"
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def parsed_before(target: Path) -> Path:
     """Gives a target folder what the last parse left in the project's own: dbt parses again only if a file has changed since."""
-    for name in (MANIFEST.name, "partial_parse.msgpack"):
-        if (saved := MANIFEST.parent / name).exists():
+    for name in ("manifest.json", "partial_parse.msgpack"):
+        if (saved := PARSED / name).exists():
             shutil.copy2(saved, target / name)
     return target
