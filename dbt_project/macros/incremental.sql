@@ -17,6 +17,14 @@
 {% macro default__merged_by(keys, day) %}{{ return({'incremental_strategy': 'delete+insert', 'unique_key': keys}) }}{% endmacro %}
 {% macro spark__merged_by(keys, day) %}{{ return(replaced_by(day)) }}{% endmacro %}
 
+{#
+    The end of a model of days: written in the order of a column where it is made whole, so that a later build that needs some days reads
+    some row groups. What is added later comes at the end, in the order of time by itself. Partitions need no order.
+#}
+{% macro laid_out_by(day) %}{% if not is_incremental() %}{{ adapter.dispatch('laid_out_by')(day) }}{% endif %}{% endmacro %}
+{% macro default__laid_out_by(day) %}order by {{ day }}{% endmacro %}
+{% macro spark__laid_out_by(day) %}{% endmacro %}
+
 {# Hook that empties days, given as literals, of a model that is `replaced_by` its day. Nothing in a full build. #}
 {% macro without_days(table, day, days) %}
     {%- if not (execute and is_incremental() and days) -%}{{ return('') }}{%- endif -%}

@@ -3,6 +3,7 @@
 
     until    predicate on `ingested_at`: events that this build knows; what arrives while it runs is the next one's
     merged   predicate on `ingested_at`: events that are new, and change nothing that is there but by being added to it; none for none
+    days     the days these fell on, as literals, or none
     made     days, as literals, whose rows are made anew from all of their events; none in a full build
 
     What is new is added, so that a build reads what came and not the days it fell on. Days are made anew where something old changed: a
@@ -12,19 +13,30 @@
     people_days   as in `touched_days`
 #}
 {% macro owed_events(built, people_days=none) %}
-    {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
-    {%- set keys, instants = ref('stg_events__keys'), ref('stg_events__instants') -%}
+    {%- set timed, keys, made = ref('stg_events__timed'), ref('stg_events__keys'), days_made_anew(built, people_days) -%}
     {%- if not execute -%}
-        {{ return({'until': 'true', 'merged': none, 'made': none}) }}
+        {{ return({'until': 'true', 'merged': none, 'days': none, 'made': none}) }}
     {%- endif -%}
     {%- set known = run_query('select max(built_through) from ' ~ keys).rows[0][0] -%}
     {%- set until = 'true' if known is none else "ingested_at <= timestamp '" ~ known ~ "'" -%}
-    {%- if not is_incremental() -%}
-        {{ return({'until': until, 'merged': none, 'made': none}) }}
+    {%- set is_new = not_taken_in(built) -%}
+    {%- if not is_incremental() or not adds_events(is_new) -%}
+        {{ return({'until': until, 'merged': none, 'days': none, 'made': made}) }}
+    {%- endif -%}
+    {%- set days = days_of('select distinct cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new ~ ' and ' ~ until ~ ' order by day') -%}
+    {{ return({'until': until, 'merged': is_new, 'days': days, 'made': made}) }}
+{% endmacro %}
+
+{# The days of it that are made anew, as above. #}
+{% macro days_made_anew(built, people_days=none) %}
+    {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
+    {%- set instants = ref('stg_events__instants') -%}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return(none) }}
     {%- endif -%}
     {%- set is_new = not_taken_in(built) -%}
-    {%- if not can_merge() or ' >= ' in is_new -%}
-        {{ return({'until': until, 'merged': none, 'made': touched_days(built, people_days)}) }}
+    {%- if not adds_events(is_new) -%}
+        {{ return(touched_days(built, people_days)) }}
     {%- endif -%}
     {%- set queries, delivery_is_new = [], is_new | replace('ingested_at', 'deliveries.delivery_ingested_at') -%}
     {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
@@ -34,14 +46,13 @@
     {%- if run_query('select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1').rows -%}
         {%- do queries.append(days_of_merged_people(built, people_days)) -%}
     {%- endif -%}
-    {%- set made = days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as made order by day') if queries else [] -%}
-    {{ return({'until': until, 'merged': is_new, 'made': made}) }}
+    {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as made order by day') if queries else []) }}
 {% endmacro %}
 
-{# Parquet knows no delete: there, the days of new events are partitions that are made anew. #}
-{% macro can_merge() %}{{ return(adapter.dispatch('can_merge')()) }}{% endmacro %}
-{% macro default__can_merge() %}{{ return(true) }}{% endmacro %}
-{% macro spark__can_merge() %}{{ return(false) }}{% endmacro %}
+{# Whether what is new is added: not on Parquet, which knows no delete, and not where an instant is taken in again. #}
+{% macro adds_events(is_new) %}{{ return(adapter.dispatch('adds_events')(is_new)) }}{% endmacro %}
+{% macro default__adds_events(is_new) %}{{ return(' >= ' not in is_new) }}{% endmacro %}
+{% macro spark__adds_events(is_new) %}{{ return(false) }}{% endmacro %}
 
 {# Restricts a read of stg_events__events to what is owed. #}
 {% macro and_is_owed(owed) -%}

@@ -5,15 +5,12 @@
     late. Both are null in a full build.
 #}
 {% macro returning_days(built) %}
-    {%- set days, people, instants = ref('int_people__user_days'), ref('int_people'), ref('stg_events__instants') -%}
+    {%- set days, people = ref('int_people__user_days'), ref('int_people') -%}
+    {%- set touched = changed_days(built, ref('int_people__known_days')) -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set reach = run_query('select reach_days from ' ~ ref('int_growth_terms')).rows[0][0] -%}
-    {%- set touched = days_of(
-        'select distinct activity_on from ' ~ ref('int_people__known_days') ~ ' where received_events > ' ~ received_by(built)
-        ~ ' union select distinct activity_on from ' ~ built ~ ' where activity_on not in (select activity_on from ' ~ days ~ ')'
-    ) -%}
     {%- if not touched -%}{{ return({'made': [], 'read': []}) }}{%- endif -%}
     {%- set touched_rows = 'select * from (values (' ~ touched | join('), (') ~ ')) as touched (day)' -%}
     {%- set recent -%}

@@ -67,15 +67,15 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Days of a model of days whose rows are new to another that is made of it, and those the other has, in a column, that are no more. #}
-{% macro changed_days(built, column, days) %}
+{# Days whose rows in int_people__known_days, or in another model of them, are new to a model made of it, and those it may have lost. #}
+{% macro changed_days(built, days) %}
+    {%- set made = days_made_anew(built, ref('int_people__known_days')) -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}
-    {%- set gone -%}
-        union select {{ column }} from {{ built }} where {{ column }} not in (select activity_on from {{ days }})
-    {%- endset -%}
-    {{ return(days_of(
-        'select distinct activity_on as day from ' ~ days ~ ' where received_events > ' ~ received_by(built) ~ (gone if column else '') ~ ' order by day'
-    )) }}
+    {%- set query = 'select activity_on as day from ' ~ days ~ ' where received_events > ' ~ received_by(built) -%}
+    {%- if made -%}
+        {%- set query = query ~ ' union all select day from (values (' ~ made | join('), (') ~ ')) as made (day)' -%}
+    {%- endif -%}
+    {{ return(days_of('select distinct day from (' ~ query ~ ') as changed order by day')) }}
 {% endmacro %}

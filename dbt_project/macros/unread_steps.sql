@@ -3,11 +3,11 @@
     {%- set steps = ref('int_people__activation_steps') -%}
     {%- set names = [] -%}
     {%- if execute and is_incremental() -%}
-        {%- set query -%}
-            select distinct event_name from {{ steps }} where event_name not in (select event_name from {{ built }})
-        {%- endset -%}
-        {%- for row in run_query(query).rows -%}
-            {%- do names.append("'" ~ (row[0] | replace("'", "''")) ~ "'") -%}
+        {%- for row in run_query('select distinct event_name from ' ~ steps).rows -%}
+            {%- set name = "'" ~ (row[0] | replace("'", "''")) ~ "'" -%}
+            {%- if not run_query('select 1 from ' ~ built ~ ' where event_name = ' ~ name ~ ' limit 1').rows -%}
+                {%- do names.append(name) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(names) }}

@@ -39,3 +39,15 @@
     {%- set known = run_query('select max(received_events) from ' ~ built).rows[0][0] -%}
     {{ return(-1 if known is none else known) }}
 {% endmacro %}
+
+{# Instants at which copies came of what stg_events__keys suspects anew, as literals: only there are they looked for. #}
+{% macro suspected_instants(built) %}
+    {%- set keys, moments = ref('stg_events__keys'), [] -%}
+    {%- if execute and is_incremental() -%}
+        {%- set suspected = 'from ' ~ keys ~ ' where first_ingested_at is not null' -%}
+        {%- set fresh = suspected ~ ' and event_key in (select event_key ' ~ suspected ~ ' and ' ~ not_taken_in(built) ~ ')' -%}
+        {%- set query = 'select ingested_at ' ~ fresh ~ ' union select first_ingested_at ' ~ fresh -%}
+        {%- for row in run_query(query).rows -%}{%- do moments.append("timestamp '" ~ row[0] ~ "'") -%}{%- endfor -%}
+    {%- endif -%}
+    {{ return(moments) }}
+{% endmacro %}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestration.edges.views import LEFT_OUT, fingerprint, kept_views, remember, stand
+from orchestration.edges.views import fingerprint, kept_views, remember, standing
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 
@@ -35,12 +35,6 @@ class NodeResult:
     seconds: float
     message: str
     failures: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Views:
-    fingerprint: str
-    stand: bool
 
 
 class DbtProject:
@@ -108,7 +102,8 @@ class DbtProject:
         Args:
             select: dbt selectors; empty selects all.
             exclude: dbt selectors of what is left out.
-            keep_views: Leave views alone that stand as the project has them (`orchestration/edges/views.py`).
+            keep_views: Leave views alone that stand as the project has them (`orchestration/edges/views.py`); heeded where all
+                models are built, or no tests are.
             watch: Called with every event dbt emits.
 
         Raises:
@@ -118,11 +113,14 @@ class DbtProject:
         if spark:
             spark.offer()
         self.load()
-        views = self._standing(warehouse) if keep_views and not full_refresh and self.engine == "duckdb" else None
-        if views and views.stand:
-            exclude = (*exclude, LEFT_OUT)
+        keeps = keep_views and self.engine == "duckdb" and (not select or "resource_type:test" in exclude)
+        views = kept_views(self._manifest.nodes) if keeps else {}
+        digest = fingerprint(self.project) if views else ""
+        if views and not full_refresh:
+            exclude = (*exclude, *(name.split(".")[-1] for name in standing(warehouse, digest, views)))
         args = [command, *(["--select", *select] if select else []), *(["--exclude", *exclude] if exclude else [])]
         args += ["--full-refresh"] if full_refresh else []
+        args += ["--indirect-selection", "empty"] if views and not select else []  # tests of views left alone run too
         args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
         result = self._invoke(args, warehouse, watch)
         results = [
@@ -131,6 +129,8 @@ class DbtProject:
             )
             for run in getattr(result.result, "results", [])
         ]
+        written = {run.unique_id for run in results if run.status == "success"}
+        remember(warehouse, digest, {view for name, view in views.items() if name in written})
         failed = [run for run in results if run.status in {"error", "fail", "runtime error"}]
         if failed:
             named = "; ".join(
@@ -143,15 +143,9 @@ class DbtProject:
             )
         if not result.success:
             raise Refusal(f"dbt {command}", _reason(result), "Run `loop doctor`.")
-        if views and not views.stand and not select:
-            remember(warehouse, views.fingerprint)
         if spark:
             spark.bring_back()
         return results
-
-    def _standing(self, warehouse: Warehouse) -> "_Views":
-        digest = fingerprint(self.project)
-        return _Views(digest, stand(warehouse, digest, kept_views(self._manifest.nodes)))
 
     def _spark(self, warehouse: Warehouse) -> "SparkEngine | None":
         if self.engine == "duckdb":

@@ -5,13 +5,12 @@ text depends on more than the project (on what the warehouse holds, or on tables
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestration.edges.warehouse import MIGRATIONS, Warehouse
 
-LEFT_OUT = "resource_type:model,config.materialized:view,config.meta.view_written:once"
 _FOLDERS = ("models", "macros", "seeds")
 
 
@@ -30,32 +29,35 @@ def fingerprint(project: Path) -> str:
     return digest.hexdigest()
 
 
-def kept_views(nodes: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Schema and name of the views that ``LEFT_OUT`` selects.
+def kept_views(nodes: Mapping[str, Any]) -> dict[str, str]:
+    """The views that are written once, by dbt's id: ``schema.name`` in the warehouse.
 
     Args:
         nodes: Of a parsed manifest.
     """
     return {
-        (node.schema, node.alias)
-        for node in nodes.values()
+        name: f"{node.schema}.{node.alias}"
+        for name, node in nodes.items()
         if node.resource_type == "model"
         and node.config.materialized == "view"
         and node.config.meta.get("view_written") == "once"
     }
 
 
-def stand(warehouse: Warehouse, digest: str, views: set[tuple[str, str]]) -> bool:
-    """Whether the warehouse has all these views, written from the project of this digest."""
+def standing(warehouse: Warehouse, digest: str, views: Mapping[str, str]) -> set[str]:
+    """Those of the views, by dbt's id, that the warehouse has as the project of this digest defines them."""
+    query = """select written.view_name from ledger.built_views as written
+        inner join duckdb_views() as found on written.view_name = found.schema_name || '.' || found.view_name
+        where written.fingerprint = ?"""
     with warehouse.connect() as connection:
-        known = connection.execute("select fingerprint from ledger.built_views order by rowid desc limit 1").fetchone()
-        if known is None or known[0] != digest:
-            return False
-        found = connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall()
-        return views <= set(found)
+        found = {row[0] for row in connection.execute(query, [digest]).fetchall()}
+    return {name for name, view in views.items() if view in found}
 
 
-def remember(warehouse: Warehouse, digest: str) -> None:
-    """Records that all views were written from the project of this digest."""
-    with warehouse.connect() as connection:
-        connection.execute("insert into ledger.built_views values (?)", [digest])
+def remember(warehouse: Warehouse, digest: str, views: Collection[str]) -> None:
+    """Records that these views (``schema.name``) were written from the project of this digest."""
+    if views:
+        with warehouse.connect() as connection:
+            connection.executemany(
+                "insert or replace into ledger.built_views values (?, ?)", [[view, digest] for view in sorted(views)]
+            )

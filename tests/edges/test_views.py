@@ -24,6 +24,13 @@ def test_a_view_is_written_again_only_when_the_project_changes(tmp_path: Path) -
     warehouse.migrate()
     project.build(warehouse, exclude=("resource_type:test", "resource_type:unit_test"), keep_views=True)
     assert names(project, warehouse) == {"stg_events__received", "int_growth_terms"}
+    of_all = {
+        test.unique_id
+        for test in project.build(warehouse, exclude=("resource_type:unit_test",), keep_views=True)
+        if test.unique_id.startswith("test.")
+    }
+    again = project.build(warehouse, command="test", exclude=("resource_type:unit_test",))
+    assert of_all == {test.unique_id for test in again}, "a view that is left alone is tested all the same"
 
     with warehouse.connect() as connection:
         connection.execute("drop view staging.stg_ledger__cycles")

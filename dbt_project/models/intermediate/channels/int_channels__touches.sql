@@ -6,7 +6,7 @@
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'touched_on', owed_events(this, ref('int_people__known_days')).made) }}",
+    pre_hook="{{ without_days(this, 'touched_on', days_made_anew(this, ref('int_people__known_days'))) }}",
     **replaced_by('touched_on'),
 ) }}
 

@@ -12,22 +12,14 @@
 
 with
 
-known_days as (
-    select * from {{ ref('int_people__known_days') }}
-),
-
+-- Tables are named wherever they are read, not once for all: a shared reading would be one of everything.
 new_days as (
-    select * from known_days
+    select * from {{ ref('int_people__known_days') }}
     {% if is_incremental() %} where received_events > {{ received_by(this) }} {% endif %}
 ),
 
 identifies as (
     select * from {{ ref('stg_events__identifies') }}
-),
-
-moments as (
-    select * from {{ ref('int_people__moments') }}
-    {% if is_incremental() %} where user_id in (select user_id from new_days) {% endif %}
 ),
 
 {% if is_incremental() %}
@@ -69,7 +61,7 @@ spans as (
             first_seen_at,
             case when events > 0 then activity_on end as active_on,
             last_event_at
-        from known_days
+        from {{ ref('int_people__known_days') }}
         where user_id in (select user_id from lost)
     {% endif %}
 ),
@@ -89,7 +81,7 @@ orders as (
         user_id,
         cast(sum(orders) as bigint) as orders,
         max(activity_on) as last_ordered_on
-    from known_days
+    from {{ ref('int_people__known_days') }}
     where
         orders > 0
         {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
@@ -102,8 +94,10 @@ sign_ups as (
         min(occurred_at) as signed_up_at,
         min_by(settled_at, occurred_at) as sign_up_known_at,
         nullif(min_by(invited_by, occurred_at), user_id) as invited_by
-    from moments
-    where event_name = 'Signed Up' and is_human
+    from {{ ref('int_people__moments') }}
+    where
+        event_name = 'Signed Up' and is_human
+        {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
     group by user_id
 ),
 
@@ -131,8 +125,10 @@ words as (
         user_id,
         occurred_at,
         false as is_yes
-    from moments
-    where is_refusal
+    from {{ ref('int_people__moments') }}
+    where
+        is_refusal
+        {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
 ),
 
 last_words as (
@@ -148,7 +144,7 @@ learned as (
     select
         max(built_through) as built_through,
         max(received_events) as received_events
-    from known_days
+    from {{ ref('int_people__known_days') }}
 )
 
 select

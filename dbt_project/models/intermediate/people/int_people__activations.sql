@@ -25,10 +25,6 @@ people as (
     where signed_up_at is not null
 ),
 
-moments as (
-    select * from {{ ref('int_people__moments') }} where is_human
-),
-
 learned as (
     select
         max(built_through) as built_through,
@@ -68,7 +64,7 @@ patterns as (
     ),
 
     touched as (
-        select distinct user_id from moments where received_events > {{ received_by(this) }}
+        select distinct user_id from {{ ref('int_people__moments') }} where is_human and received_events > {{ received_by(this) }}
     ),
 {% endif %}
 
@@ -98,9 +94,10 @@ walks as (
         looked_at.user_id,
         {{ joined_text("concat('|', tokens.token, '|')", 'moments.occurred_at, tokens.token') }} as walk
     from looked_at
-    inner join moments
+    inner join {{ ref('int_people__moments') }} as moments
         on
             looked_at.user_id = moments.user_id
+            and moments.is_human
             and moments.occurred_at >= looked_at.signed_up_at
             and moments.occurred_at < looked_at.window_ends_at
     inner join tokens on looked_at.program = tokens.program and moments.event_name = tokens.event_name

@@ -1,13 +1,13 @@
 -- One row per ISO week in which somebody was engaged, or could have stayed so: active on at least engaged_days days of the week.
 -- A build makes anew the weeks of days that changed and the ones after them.
 
-{% set weeks = weeks_from(changed_days(this, none, ref('int_people__known_days'))) %}
+{% set weeks = weeks_from(changed_days(this, ref('int_people__known_days'))) %}
 
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ without_rows(this, any_of('week', weeks_from(changed_days(this, none, ref('int_people__known_days'))))) }}",
+    pre_hook="{{ without_rows(this, any_of('week', weeks_from(changed_days(this, ref('int_people__known_days'))))) }}",
 ) }}
 
 with

@@ -6,7 +6,7 @@
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', owed_events(this).made) }}",
+    pre_hook="{{ without_days(this, 'activity_on', days_made_anew(this)) }}",
     **merged_by(['user_id', 'activity_on'], 'activity_on'),
 ) }}
 
@@ -81,6 +81,7 @@ counted as (
         from {{ this }}
         where
             (user_id, activity_on) in (select user_id, activity_on from counted)
+            and {{ any_of('activity_on', owed.days) }}
             {% if owed.made %} and activity_on not in ({{ owed.made | join(', ') }}) {% endif %}
     ),
 
@@ -111,3 +112,4 @@ select
     learned.received_events
 from {{ 'known' if owed.merged else 'counted' }} as days
 cross join learned
+{{ laid_out_by('activity_on') }}

@@ -8,7 +8,7 @@
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', owed_events(this).made) }}",
+    pre_hook="{{ without_days(this, 'activity_on', days_made_anew(this)) }}",
     **replaced_by('activity_on'),
 ) }}
 

@@ -36,7 +36,9 @@ user_days as (
         last_event_at
     from {{ ref('int_people__user_days') }}
     {% if days is not none %}
-        where {{ 'activity_on in (' ~ days.read | join(', ') ~ ')' if days.read else 'false' }}
+        where
+            {{ any_of('activity_on', days.read) }}
+            and user_id in (select user_id from {{ ref('int_people__user_days') }} where {{ any_of('activity_on', days.made) }})
     {% endif %}
 ),
 
@@ -71,7 +73,7 @@ placed as (
     from followed
     inner join people on followed.user_id = people.user_id
     {% if days is not none %}
-        where {{ 'followed.activity_on in (' ~ days.made | join(', ') ~ ')' if days.made else 'false' }}
+        where {{ any_of('followed.activity_on', days.made) }}
     {% endif %}
 ),
 

@@ -1,13 +1,13 @@
 -- One row per UTC day on which a session started: sums over people, squares and products included, so that the mart never reads sessions.
 -- A build makes anew the days whose parts changed, and their neighbours.
 
-{% set days = days_around(changed_days(this, 'started_on', ref('int_people__session_parts')), 1, 1) if is_incremental() %}
+{% set days = days_around(changed_days(this, ref('int_people__session_parts')), 1, 1) %}
 
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ without_rows(this, any_of('started_on', days_around(changed_days(this, 'started_on', ref('int_people__session_parts')), 1, 1))) }}",
+    pre_hook="{{ without_rows(this, any_of('started_on', days_around(changed_days(this, ref('int_people__session_parts')), 1, 1))) }}",
 ) }}
 
 with

@@ -6,7 +6,7 @@
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', owed_events(this, ref('int_people__known_days')).made) }}",
+    pre_hook="{{ without_days(this, 'activity_on', days_made_anew(this, ref('int_people__known_days'))) }}",
     **merged_by(['user_id', 'activity_on'], 'activity_on'),
 ) }}
 
@@ -50,6 +50,7 @@ events as (
         from {{ this }}
         where
             (user_id, activity_on) in (select user_id, activity_on from events)
+            and {{ any_of('activity_on', owed.days) }}
             {% if owed.made %} and activity_on not in ({{ owed.made | join(', ') }}) {% endif %}
     ),
 
@@ -212,3 +213,4 @@ select
     terms.received_events
 from parts
 cross join terms
+{{ laid_out_by('activity_on') }}

@@ -2,6 +2,8 @@
 -- The reporting currency is that of the exchange rates; without any, the currency of most entries. A refund counts below zero however
 -- its source signs it; an order below zero is a correction and stays so. Cancelled orders are no entries: shops refund them too.
 
+{{ config(materialized=planned_once()) }}
+
 with
 
 told as (

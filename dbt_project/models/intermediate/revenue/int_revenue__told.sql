@@ -5,7 +5,7 @@
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'told_on', owed_events(this, ref('int_people__known_days')).made) }}",
+    pre_hook="{{ without_days(this, 'told_on', days_made_anew(this, ref('int_people__known_days'))) }}",
     **replaced_by('told_on'),
 ) }}
 

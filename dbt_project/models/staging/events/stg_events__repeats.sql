@@ -43,6 +43,7 @@ copies as (
     from {{ ref('stg_events__received') }} as received
     inner join suspects
         on {{ key_of(['received.source', 'received.event_id']) }} = suspects.event_key and received.ingested_at = suspects.ingested_at
+    {% if is_incremental() %} where {{ any_of('received.ingested_at', suspected_instants(this)) }} {% endif %}
 ),
 
 arrivals as (
