@@ -14,13 +14,14 @@
 #}
 {% macro owed_events(built, people_days=none) %}
     {%- set timed, keys, made = ref('stg_events__timed'), ref('stg_events__keys'), days_made_anew(built, people_days) -%}
-    {%- if not execute -%}
-        {{ return({'until': 'true', 'merged': none, 'days': none, 'made': none}) }}
+    {%- set latest = 'select max(built_through) from ' ~ keys -%}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return({'until': 'ingested_at <= (' ~ latest ~ ')', 'merged': none, 'days': none, 'made': none}) }}
     {%- endif -%}
-    {%- set known = run_query('select max(built_through) from ' ~ keys).rows[0][0] -%}
+    {%- set known = run_query(latest).rows[0][0] -%}
     {%- set until = 'true' if known is none else "ingested_at <= timestamp '" ~ known ~ "'" -%}
     {%- set is_new = not_taken_in(built) -%}
-    {%- if not is_incremental() or not adds_events(is_new) -%}
+    {%- if not adds_events(is_new) -%}
         {{ return({'until': until, 'merged': none, 'days': none, 'made': made}) }}
     {%- endif -%}
     {%- set days = days_of('select distinct cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new ~ ' and ' ~ until ~ ' order by day') -%}

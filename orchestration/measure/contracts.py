@@ -96,7 +96,7 @@ class Contract:
         told = {
             name: place
             if name in self.typed
-            else Place(literal("VARCHAR"), place.text, is_there=f"{place.text} is not null")
+            else Place(literal("VARCHAR"), place.text, is_there=place.is_there or f"{place.text} is not null")
             for name, place in fields.items()
         }
         rules = []
@@ -112,7 +112,7 @@ class Contract:
         rest = [*self.schema.get("allOf", [])]
         rest += [{key: rule for key, rule in self.schema.items() if key in {"anyOf", "not", "if", "then", "else"}}]
         rules += [valid(part, Place(literal("OBJECT"), "null"), told) for part in rest]
-        return f"coalesce({' and '.join(rules)}, false)"
+        return " and ".join(rules)
 
     def tagged(self, *tags: str) -> dict[tuple[str, ...], str]:
         """Path -> tag of every field, nested ones too, that bears one of these privacy tags."""

@@ -22,6 +22,9 @@ _CLOCKS = ("occurred_at", "original_at", "sent_at", "received_at")
 _PEOPLE = ("user_id", "anonymous_id")
 _TEXTS = ("experiment_id", "creative_id", "channel", "currency")
 _FREE = ("source", "event_name", "send_id")
+_OBJECTS = ("properties", "context")
+# Fields whose columns hold something also where a document lacks them.
+FILLED = frozenset({"event_id", "source", "type", "received_at", "schema_version"})
 UNTIMELY = """case
                 when came_at < $first then 'received_at is before the year 2000'
                 when came_at > $last then 'received_at is more than a day in the future'
@@ -49,6 +52,8 @@ def stage(
     connection: duckdb.DuckDBPyConnection, documents: str, contract: Contract, now: dt.datetime, *, is_opaque: bool
 ) -> None:
     """Fills the temporary table ``staged``: the columns of ``raw.events`` but for lineage, and ``reason``.
+
+    A column that is null everywhere may be left out.
 
     Args:
         documents: Query of one column ``json``, null where a document is not JSON; the connection holds the pseudonyms' key.
@@ -104,16 +109,19 @@ def judge(
     )
 
 
-def clocks(at: Mapping[str, Place]) -> str:
-    """SQL columns of the clocks as they are read, and ``came_at``, the instant that stands for the arrival."""
+def clocks(at: Mapping[str, Place], known: Mapping[str, str] | None = None) -> str:
+    """SQL columns of the clocks as they are read, and ``came_at``, the instant that stands for the arrival.
+
+    Args:
+        known: Of a clock that is read in part already: SQL of its time, null where it is still to be read from its text.
+    """
     read = []
     for name in _CLOCKS:
         text = at[name].text
         # The calendar of time zones costs as much as all the rest of the reading.
         zoned = f"try_cast({text} as timestamptz) at time zone 'UTC'"
-        read.append(
-            f"case when ends_with({text}, 'Z') then try_cast({text} as timestamp) else {zoned} end as {name}_read"
-        )
+        moment = f"case when ends_with({text}, 'Z') then try_cast({text} as timestamp) else {zoned} end"
+        read.append((f"coalesce({known[name]}, {moment})" if known and name in known else moment) + f" as {name}_read")
     return ", ".join(read) + ", coalesce(received_at_read, occurred_at_read, sent_at_read, original_at_read) as came_at"
 
 
@@ -130,9 +138,7 @@ def columns(at: Mapping[str, Place], *, nameless: str) -> str:
         nameless: SQL of the id of an event that came without one.
     """
     texts = [f"{at[name].text} as {name}" for name in (*_TEXTS, *_PEOPLE)]
-    texts += [
-        f"{at[name].document or f'try_cast({at[name].text} as json)'} as {name}" for name in ("properties", "context")
-    ]
+    texts += [f"{at[name].document or f'try_cast({at[name].text} as json)'} as {name}" for name in _OBJECTS]
     texts += [f"{without_addresses(at[name].text)} as {name}" for name in _FREE]
     texts += [f"{name}_read as {name}" for name in _CLOCKS if name != "received_at"]
     event_id = at["event_id"].text
@@ -148,18 +154,23 @@ def columns(at: Mapping[str, Place], *, nameless: str) -> str:
 def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id: str, now: dt.datetime) -> Judged:
     """Appends what ``staged`` has that is new, known to the warehouse from ``now``."""
     duplicates = mark_duplicates(connection, "staged")
-    objects = ", ".join(f"{hidden(f'staged.{name}', name, contract)} as {name}" for name in ("properties", "context"))
-    people = ", ".join(f"coalesce({name}_people.pseudonym, staged.{name}) as {name}" for name in _PEOPLE)
-    joins = " ".join(f"left join people as {name}_people on staged.{name} = {name}_people.id" for name in _PEOPLE)
+    there = [row[0] for row in connection.execute("describe staged").fetchall()]
+    named = [name for name in _PEOPLE if name in there]
+    changed = {name: f"coalesce({name}_people.pseudonym, staged.{name})" for name in named}
+    changed |= {name: hidden(f"staged.{name}", name, contract) for name in _OBJECTS if name in there}
+    changed |= {"extra": f"cast({without_addresses('extra')} as json)"} if "extra" in there else {}
+    values = ", ".join(f"{changed.get(name, f'staged.{name}')} as {name}" for name in there if name != "reason")
+    joins = " ".join(f"left join people as {name}_people on staged.{name} = {name}_people.id" for name in named)
+    # What is stored bears no order; to keep it all the same costs the engine a copy of every row.
+    connection.execute("set session preserve_insertion_order = false")
     accepted = connection.execute(
         f"""insert into raw.events by name
-        select staged.* exclude (user_id, anonymous_id, properties, context, extra, reason), {people}, {objects},
-            cast({without_addresses("extra")} as json) as extra,
-            $now as ingested_at, $import_id as import_id
+        select {values}, $now as ingested_at, $import_id as import_id
         from staged {joins}
         where staged.reason is null and staged.rowid not in (select duplicate from duplicates)""",
         {"now": now, "import_id": import_id},
     ).fetchall()[0][0]
+    connection.execute("reset session preserve_insertion_order")
     read = connection.execute("select count(*) from staged").fetchall()[0][0]
     refused = connection.execute(
         """select rowid - (select min(rowid) from staged) as place, reason
@@ -170,9 +181,11 @@ def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id:
 
 def name_people(connection: duckdb.DuckDBPyConnection, *, is_opaque: bool) -> None:
     """Fills ``people``: each distinct id once, since a pseudonym costs more than a look-up."""
+    there = [row[0] for row in connection.execute("describe staged").fetchall()]
+    ids = " union all ".join(
+        f"select {name} as id from staged where {name} is not null" for name in _PEOPLE if name in there
+    )
     connection.execute(
         f"""create or replace temp table people as
-        select id, {opaque_id("id", is_opaque=is_opaque)} as pseudonym
-        from (select user_id as id from staged where user_id is not null
-            union select anonymous_id from staged where anonymous_id is not null)"""
+        select id, {opaque_id("id", is_opaque=is_opaque)} as pseudonym from (select distinct id from ({ids}))"""
     )

@@ -31,7 +31,8 @@ from orchestration.measure.report import (
     require_rows,
 )
 
-_LONGEST = 16_000_000  # bytes of one line
+# Bytes of one line, and of what a thread reads at once: the engine copies once more what holds fewer rows than it keeps together.
+_LONGEST = 64_000_000
 _LOOK = 0.5  # seconds between two looks at how far the engine is
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -153,7 +154,7 @@ def stage_file(
         tell: Told how far the reading is.
 
     Raises:
-        Refusal: if the file is not text in UTF-8, is cut off, or has a line longer than 16 MB.
+        Refusal: if the file is not text in UTF-8, is cut off, or has a line longer than 64 MB.
         Unfinished: if it changed meanwhile.
     """
     before = path.stat()

@@ -10,7 +10,6 @@ from orchestration.measure.reading import literal
 # Date, or date and time with an optional zone; what DuckDB's own cast takes beyond it (epoch, infinity) is no time of an event.
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 
-
 _NAMES = {"VARCHAR": "text", "BOOLEAN": "a truth value", "OBJECT": "an object", "ARRAY": "a list", "NULL": "null"}
 
 
@@ -65,7 +64,8 @@ class Place:
 
     def of(self, key: str) -> "Place":
         """A field inside; the document's text is searched first, since most objects lack most fields."""
-        path, named = literal(f'$."{key}"'), literal(json.dumps(key, ensure_ascii=False))
+        # Without the quote before it, of which there are many: a search goes by its first sign.
+        path, named = literal(f'$."{key}"'), literal(json.dumps(key, ensure_ascii=False)[1:])
         inside = f"{self.type} = 'OBJECT' and contains({self.text}, {named})"
         return Place(f"json_type({self.text}, {path})", f"json_extract_string({self.text}, {path})", guard=inside)
 
@@ -156,9 +156,8 @@ def surely(schema: Schema, place: Place) -> str:
     word = f"({text} >= 'A' and {text} < '[' or {text} >= 'a' and {text} < '{{') and {text} not in ('true', 'false')"
     # What has a sign that no number, list or object begins with; for the many ids that begin with a digit.
     mixed = f"regexp_full_match({text}, '[0-9+.eE-]+[^0-9+.eE{{\\[-].*')"
-    # `or` computes both its sides for every row; a case stops where it is answered.
-    digits = f"regexp_full_match({text}, '[0-9]+')" if "integer" in types_of(schema) else "false"
-    rules = [f"case when {word} then true when {digits} then true else {mixed} end"]
+    digits = f" or regexp_full_match({text}, '[0-9]+')" if "integer" in types_of(schema) else ""
+    rules = [f"({word}{digits} or {mixed})"]
     if "minLength" in schema:
         rules.append(f"strlen({text}) >= 4 * {schema['minLength']}" if schema["minLength"] > 1 else f"{text} <> ''")
     if "maxLength" in schema:

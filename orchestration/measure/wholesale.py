@@ -8,6 +8,7 @@ so is the whole file. What is stored does not depend on the way taken.
 """
 
 import datetime as dt
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from orchestration.measure.predicates import Place
 from orchestration.measure.reading import identifier, literal, place_of
 
 _UNJUDGED = "not judged yet"
+_SHAPES = tuple(f'"2___-__-__T__:__:__{fraction}Z"' for fraction in (".______", ".___", ""))
+_FORMATS = ('"%Y-%m-%dT%H:%M:%S.%fZ"', '"%Y-%m-%dT%H:%M:%SZ"')
 _SAMPLE = 20_000  # documents whose names are taken as those of the file
 _SHARE = 0.05  # of documents in doubt above which one more look at all is cheaper than an update; decides the time, no outcome
 
@@ -74,7 +77,7 @@ def _read_strictly(
         found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
         if not _are_told_apart(found):
             return []
-        _accept(connection, reader, found, contract, now)
+        _accept(connection, reader, found, contract, now, has_others=False)
     except (duckdb.InvalidInputException, duckdb.BinderException):
         return []
     return found
@@ -134,40 +137,76 @@ def _are_told_apart(found: Sequence[str]) -> bool:
 
 
 def _accept(
-    connection: duckdb.DuckDBPyConnection, reader: str, found: Sequence[str], contract: Contract, now: dt.datetime
+    connection: duckdb.DuckDBPyConnection,
+    reader: str,
+    found: Sequence[str],
+    contract: Contract,
+    now: dt.datetime,
+    *,
+    has_others: bool = True,
 ) -> None:
     """Fills ``staged``; the reason of what is not certain to be good is that it is not judged yet.
+
+    Args:
+        has_others: Documents may have fields beyond ``found``; if none has, ``staged`` needs no columns for them.
 
     Raises:
         duckdb.InvalidInputException: if the reader was stopped.
     """
-    at, told = {}, []
-    for n, name in enumerate(contract.fields, 1):
-        column = identifier(name) if name in found else "cast(null as json)"
+    # The file's own names could be those of the columns made here.
+    place = {name: f"f{n}" for n, name in enumerate(found)}
+    read, at, told, known = [f"{identifier(name)} as {place[name]}" for name in found], {}, [], {}
+    for n, (name, schema) in enumerate(contract.fields.items()):
+        column = place.get(name, "cast(null as json)")
+        plain = f"cast({column} as varchar)"
         text, type_ = f"json_extract_string({column}, '$')", f"json_type({column})"
+        at[name] = Place("null", f"v{n}", f"{name}_read" if name.endswith("_at") else None)
         if name in contract.typed:  # an object is its own text; to look into it again costs as much as its reading
-            is_object = f"starts_with(cast({column} as varchar), '{{')"
-            text = f"case when {is_object} then cast({column} as varchar) else {text} end"
-            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}, {column} as j{n}")
+            is_object = f"starts_with({plain}, '{{')"
+            text = f"case when {is_object} then {plain} else {text} end"
+            told.append(f"case when {is_object} then 'OBJECT' else {type_} end as t{n}")
+            at[name] = Place(f"t{n}", f"v{n}", document=column)
+        elif "enum" in schema:  # a word that is expected is known by its sight
+            words = [value for value in schema["enum"] if isinstance(value, str)]
+            seen = " ".join(f"when {literal(json.dumps(word))} then {literal(word)}" for word in words)
+            text = f"case {plain} {seen} else {text} end"
+        elif schema.get("format") == "date-time" and name in place:
+            read.append(f"{at_sight(f'cast({identifier(name)} as varchar)')} as m{n}")
+            known[name] = f"m{n}"
+            text = f"case when m{n} is null then {text} end"
+            at[name] = Place("null", f"v{n}", f"{name}_read", is_there=f"(m{n} is not null or v{n} is not null)")
         told.append(f"{text} as v{n}")
-        read = f"{name}_read" if name.endswith("_at") else None
-        is_typed = name in contract.typed
-        at[name] = Place(f"t{n}" if is_typed else "null", f"v{n}", read, document=f"j{n}" if is_typed else None)
     others = [name for name in found if name not in contract.fields]
     # A null may stand in the document or not; only the document tells.
-    has_all = " and ".join(f"{identifier(name)} is not null" for name in others) or "true"
-    kept = ", ".join(f"{literal(name)}, {identifier(name)}" for name in others)
+    has_all = " and ".join(f"{place[name]} is not null" for name in others) or "true"
+    kept = ", ".join(f"{literal(name)}, {place[name]}" for name in others)
     extra = f"cast(json_object({kept}) as varchar)" if others else "cast(null as varchar)"
+    absent = [] if has_others else sorted(contract.fields.keys() - place.keys() - documents.FILLED)
+    absent += [] if has_others or others else ["extra"]
+    stored = f"* exclude ({', '.join(absent)})" if absent else "*"
     connection.execute(
         f"""create or replace temp table staged as
-        with told as (select {", ".join(told)}, {extra} as extra, {has_all} as has_all from {reader}),
-        timed as (select *, {documents.clocks(at)} from told)
-        select {documents.columns(at, nameless="''")}, extra,
-            case when has_all and {at["event_id"].text} is not null and {contract.certain(at)} then {documents.UNTIMELY}
+        with read as (select {", ".join(read)} from {reader}),
+        told as (select *, {", ".join(told)}, {extra} as extra, {has_all} as has_all from read),
+        timed as (select *, {documents.clocks(at, known)} from told),
+        judged as (
+            select {documents.columns(at, nameless="''")}, extra,
+                case when has_all and {at["event_id"].text} is not null and {contract.certain(at)} then {documents.UNTIMELY}
                 else $unjudged end as reason
-        from timed""",
+            from timed
+        )
+        select {stored} from judged""",
         documents.bounds(now) | {"unjudged": _UNJUDGED},
     )
+
+
+def at_sight(text: str) -> str:
+    """SQL of the time that a JSON text of a usual shape tells, null where it is of another.
+
+    Its quotes need not be taken off first. In these shapes the parser takes nothing that is no time by the contract.
+    """
+    shapes = " or ".join(f"strlen({text}) = {len(shape)} and {text} like {literal(shape)}" for shape in _SHAPES)
+    return f"case when {shapes} then try_strptime({text}, [{literal(_FORMATS[0])}, {literal(_FORMATS[1])}]) end"
 
 
 def _judge_the_rest(connection: duckdb.DuckDBPyConnection, objects: str, contract: Contract, now: dt.datetime) -> None:
@@ -183,7 +222,7 @@ def _judge_the_rest(connection: duckdb.DuckDBPyConnection, objects: str, contrac
     rest = f"""select json from (select json, row_number() over () - 1 as line from ({objects}))
         where line in (select line from doubtful) order by line"""
     documents.judge(connection, rest, contract, now, into="rest")
-    columns = [row[0] for row in connection.execute("describe rest").fetchall()]
+    columns = [row[0] for row in connection.execute("describe staged").fetchall()]
     connection.execute(
         f"""update staged set {", ".join(f"{name} = judged.{name}" for name in columns)}
         from (select place, rest.* from rest join doubtful on nth = rest.rowid - (select min(rowid) from rest)) as judged

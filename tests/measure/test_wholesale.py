@@ -1,17 +1,20 @@
 """A file read wholesale comes to the same rows as one that is judged document by document."""
 
 import datetime as dt
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.measure import documents, wholesale
 from orchestration.measure.contracts import read_contract
+from orchestration.measure.predicates import MOMENT
 from orchestration.measure.pseudonyms import hold_key
 from orchestration.measure.reading import place_of
 
@@ -52,7 +55,11 @@ def staged(path: Path, *, by_document: bool, expects_faults: bool = False) -> tu
         order = (
             "event_id, type, user_id, occurred_at, received_at, is_machine, value, properties, context, extra, reason"
         )
-        return told, connection.execute(f"select {order} from staged order by rowid").fetchall()
+        everything = ", ".join(
+            f"null as {name}" for name in order.split(", ")
+        )  # a column without a value may be left out
+        whole = f"select rowid as place, * from staged union all by name select {everything} where false"
+        return told, connection.execute(f"select {order} from ({whole}) order by place").fetchall()
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -147,3 +154,34 @@ def test_a_field_that_differs_by_case_is_no_field_of_the_contract(tmp_path: Path
     path.write_text(json.dumps(GOOD | {"Source": "t", "source_1": 2}) + "\n", encoding="utf-8")
     told, rows = staged(path, by_document=False)
     assert (told, json.loads(rows[0][-2])) == (False, {"Source": "t", "source_1": 2}), "no document is named plainly"
+
+
+def test_fields_may_be_named_as_columns_are_here(tmp_path: Path) -> None:
+    names = [f"{kind}{n}" for kind in "ftvm" for n in range(20)] + ["extra", "reason", "came_at", "occurred_at_read"]
+    path = tmp_path / "x.ndjson"
+    path.write_text(json.dumps(GOOD | dict.fromkeys(names, "2026-11-02T10:00:00Z")) + "\n", encoding="utf-8")
+    told, rows = staged(path, by_document=False)
+    assert told
+    assert rows == staged(path, by_document=True)[1]
+
+
+def test_what_is_read_at_sight_is_a_time_of_the_contract() -> None:
+    """Of all texts two signs away from a usual one: the engine's own cast, for one, takes a tabulator for a digit."""
+    usual = ("2026-11-01T10:00:00Z", "2024-02-29T23:59:59.123Z", "2026-12-31T10:00:00.123456Z")
+    signs = ' \t+-./0129:TZa"\\é'
+    texts = set(usual)
+    for text in usual:
+        for first, second in itertools.combinations(range(len(text)), 2):
+            for one, two in itertools.product(signs, repeat=2):
+                texts.add(text[:first] + one + text[first + 1 : second] + two + text[second + 1 :])
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.register("texts", pa.table({"text": list(texts), "quoted": [f'"{text}"' for text in texts]}))
+        [(seen, wrong)] = connection.execute(
+            f"""select count(*), count(*) filter (not regexp_full_match(text, $1)
+                or moment is distinct from try_cast(text as timestamptz) at time zone 'UTC')
+            from (select text, {wholesale.at_sight("quoted")} as moment from texts) where moment is not null""",
+            [MOMENT],
+        ).fetchall()
+    assert seen > 1000
+    assert wrong == 0
