@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MANIFEST := dbt_project/target/manifest.json
+# Whole files go to a worker, so that what the tests of a file share is made once; tests/conftest.py puts the longest first.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 DBT_FILES := $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o -name '*.csv' 2>/dev/null | grep -v '/target/')
 
 .PHONY: run test test-spark quick dev lint types lock clean
@@ -13,10 +16,10 @@ run: $(STAMP) $(MANIFEST)
 	$(BIN)/loop demo
 
 test: $(STAMP) $(MANIFEST)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 quick: $(STAMP) $(MANIFEST)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-spark: $(STAMP) $(MANIFEST)
 	$(BIN)/python -m uv pip install --quiet --require-hashes -r .ci/spark.lock --python $(BIN)/python

@@ -76,6 +76,12 @@ class Warehouse:
                         "Wait for it to end, or stop it, and try again.",
                     ) from error
                 time.sleep(0.2)
+            except duckdb.ResourceInUseException as error:  # another thread of this process is letting go of it
+                if time.monotonic() > deadline:
+                    raise WarehouseLocked(
+                        str(self.path), "another thread of this process does not let go of it", "Try again."
+                    ) from error
+                time.sleep(0.01)
             except OSError as error:
                 raise Refusal(
                     str(self.folder), f"cannot be written ({error.strerror})", "Choose another folder with --warehouse."

@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from tests.conftest import parsed_before
 
 EVENT_MODELS = (
     "path:models/staging/ledger",
@@ -37,7 +38,7 @@ NewWarehouse = Callable[[Path], Warehouse]
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    return DbtProject(target=tmp_path_factory.mktemp("target"))
+    return DbtProject(target=parsed_before(tmp_path_factory.mktemp("target")))
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,13 @@ def test_sessions(built: Built) -> None:
 
 
 def test_incremental_sessions_and_touches_are_those_of_a_full_build(built: Built, project: DbtProject) -> None:
-    tables = ("int_people__session_parts", "int_people__session_days", "int_people__engaged_weeks", "int_channels__touches", "int_revenue__told")
+    tables = (
+        "int_people__session_parts",
+        "int_people__session_days",
+        "int_people__engaged_weeks",
+        "int_channels__touches",
+        "int_revenue__told",
+    )
     queries = [
         f"select * exclude (built_through, received_events) from intermediate.{table} order by all" for table in tables
     ]

@@ -10,6 +10,7 @@ from sqlglot.errors import ParseError, UnsupportedError
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from tests.conftest import parsed_before
 
 DIALECTS = ("spark", "databricks", "snowflake", "bigquery")
 # DuckDB's own functions, each behind a dispatched macro of `macros/` that has a form for Spark.
@@ -37,7 +38,7 @@ NUMBER = re.compile(r"\d*\.\d+|\d+\.\d*")
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Name -> SQL as DuckDB gets it, of every model and data test; in a folder of its own, where no unit test was ever written."""
-    project = DbtProject(target=tmp_path_factory.mktemp("portable"))
+    project = DbtProject(target=parsed_before(tmp_path_factory.mktemp("portable")))
     warehouse = Warehouse(tmp_path_factory.mktemp("compiled"))
     warehouse.migrate()
     project.build(warehouse, command="compile", exclude=["resource_type:unit_test"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
@@ -54,6 +55,17 @@ def test_a_locked_warehouse_names_its_holder(warehouse: Warehouse) -> None:
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_what_another_thread_holds_in_its_own_way_is_waited_for_and_then_named(warehouse: Warehouse) -> None:
+    with duckdb.connect() as holder:
+        holder.execute(f"attach '{warehouse.path}' as held")
+        with pytest.raises(WarehouseLocked, match="another thread of this process"):
+            Warehouse(warehouse.folder, patience_seconds=0.1).read("select 1")
+        release = threading.Timer(0.2, holder.execute, ["detach held"])
+        release.start()
+        assert warehouse.rows("select 1 as one") == [{"one": 1}]
+        release.join()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ class Writer:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    """Held open: opening the file anew for every question would take longer than the questions."""
     made = Warehouse(tmp_path)
     made.migrate()
     with made.connect() as connection:
@@ -68,7 +70,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
             select 'subject_lines' as program, 'u' || range as user_id, ['new', 'regular'][range % 2 + 1] as segment from range(2000)
             """
         )
-    return made
+        yield made
 
 
 def generate(

@@ -35,7 +35,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    """Held open: opening the file anew for every question would take longer than the questions."""
     made = Warehouse(tmp_path)
     made.migrate()
     with made.connect() as connection:
@@ -52,7 +53,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
                 creative_id varchar, role varchar, text varchar);
             """
         )
-    return made
+        yield made
 
 
 @pytest.fixture

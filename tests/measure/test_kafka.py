@@ -109,12 +109,20 @@ def test_two_consumers_of_a_group_share_without_a_double(
     cluster.send(stream.topic, *range(60))
     shared = Stream(stream.servers, stream.topic, f"group-{stream.topic}", batch=5, idle_seconds=6)
     warehouse.migrate()
+    stored = "select count(*) as n, count(distinct event_id) as ids from raw.events"
+
+    def member(_: int) -> int:
+        """Comes again while something is left: partitions may be handed over for longer than the patience of a run."""
+        accepted = 0
+        for _ in range(4):
+            accepted += consume(warehouse, shared, CLOCK).accepted
+            if warehouse.rows(stored)[0]["n"] >= 60:
+                break
+        return accepted
+
     with ThreadPoolExecutor() as pool:
-        done = list(pool.map(lambda _: consume(warehouse, shared, CLOCK), range(2)))
-    assert sum(run.accepted for run in done) == 60
-    assert warehouse.rows("select count(*) as n, count(distinct event_id) as ids from raw.events") == [
-        {"n": 60, "ids": 60}
-    ]
+        assert sum(pool.map(member, range(2))) == 60
+    assert warehouse.rows(stored) == [{"n": 60, "ids": 60}]
 
 
 def test_a_lost_position_is_refused_and_not_skipped(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:

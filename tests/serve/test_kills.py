@@ -13,13 +13,16 @@ import pytest
 from orchestration.edges.spool import Frame, read_spool, spool_folder, spool_key
 from tests.bench.intake_kills import run
 from tests.bench.receiving import free_port, running, start_receiver
+from tests.conftest import parsed_before
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    count = run(tmp_path, kills=4, events=800, seed=7, target=tmp_path / "target")
+    target = tmp_path / "target"
+    target.mkdir()
+    count = run(tmp_path, kills=4, events=800, seed=7, target=parsed_before(target))
     assert (count.lost, count.double_in_inbox, count.double_in_staging) == (0, 0, 0)
     assert count.events == 800
     assert count.copies_set_aside > 0, "the sender did repeat itself"

@@ -84,7 +84,11 @@ def test_a_bomb_is_opened_no_further_than_the_limit(receiver: Receiver) -> None:
     assert peak < 20 * 2**20
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") * 2])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") * 2],
+    ids=["of something else", "cut off", "twice"],
+)
 def test_broken_gzip_is_400(receiver: Receiver, body: bytes) -> None:
     assert post(receiver, "track", body, **{"content-encoding": "gzip"}).status_code == 400
 

@@ -8,6 +8,7 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.spark import SparkEngine, missing
 from orchestration.edges.warehouse import Warehouse
+from tests.conftest import parsed_before
 from tests.dbt.conftest import receive
 from tests.dbt.histories import random_history
 from tests.dbt.past_experiments import random_program, warehouse_with
@@ -53,7 +54,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     past = [*random_program("p", 3, cycles=8, effect=0.3), *random_program("q", 4, cycles=8)]
     history = random_history(2, people=110)
     houses = [warehouse_with(tmp_path_factory.mktemp(name), past) for name in ("embedded", "distributed")]
-    duckdb = DbtProject(target=tmp_path_factory.mktemp("target"))
+    duckdb = DbtProject(target=parsed_before(tmp_path_factory.mktemp("target")))
     spark = DbtProject(target=tmp_path_factory.mktemp("spark_target"), engine="spark")
     for house in houses:
         launch(house, history.as_of)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from orchestration.edges.dbt import DbtProject
+from tests.conftest import parsed_before
 from tests.measure.pulls.conftest import DAY, TODAY, Stage, ad_day
 
 DAYS = [TODAY - number * DAY for number in range(6)]
@@ -21,7 +22,7 @@ Told = dict[tuple[str, str, str], tuple[int, int, float]]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    return DbtProject(target=tmp_path_factory.mktemp("target"))
+    return DbtProject(target=parsed_before(tmp_path_factory.mktemp("target")))
 
 
 @pytest.fixture
