@@ -39,6 +39,7 @@ def house(folder: Path, name: str) -> Warehouse:
 
 def test_what_is_read_in_place_is_what_an_import_stores(tmp_path: Path) -> None:
     odd = GOOD.replace("'EUR'", "' EUR '").replace("'u' || i % 7", "cast(i % 7 as double)")  # cleaned in both
+    odd = odd.replace("i / 4.0", "case when i % 3 = 0 then 'page' end as type, i / 4.0")
     path = parquet(tmp_path, odd.replace("'e' || i", "'e' || i || chr(160)"))
     copied, in_place = house(tmp_path, "copied"), house(tmp_path, "in_place")
     import_file(copied, path, MAPPING, CLOCK)
