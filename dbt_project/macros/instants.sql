@@ -1,7 +1,7 @@
 {# Lists of instants, in microseconds; each has a default (DuckDB) and, where it differs, another engine's form. Items count from 1. #}
 
 {% macro micros_of(moment) %}{{ adapter.dispatch('micros_of')(moment) }}{% endmacro %}
-{% macro default__micros_of(moment) %}epoch_us({{ moment }}){% endmacro %}
+{% macro default__micros_of(moment) %}datediff('microsecond', timestamp '1970-01-01 00:00:00', {{ moment }}){% endmacro %}
 {% macro spark__micros_of(moment) %}unix_micros({{ moment }}){% endmacro %}
 
 {% macro time_of_micros(micros) %}{{ adapter.dispatch('time_of_micros')(micros) }}{% endmacro %}
