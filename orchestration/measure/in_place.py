@@ -128,10 +128,9 @@ def _checked(
         Refusal: if the file is empty, or any row would have to be set aside or changed.
     """
     targets.require("event_id")
-    doubts = _doubts(mapping, targets)
+    doubts, asked = _doubts(mapping, targets), _asked(targets)
     plain = set(doubts)
     while True:
-        asked = _asked(targets)
         texts = plain - {"received_at"}
         query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", texts)
         counts = "".join(f", count(*) filter ({rule})" for rule in (*asked.values(), *(doubts[name] for name in plain)))

@@ -156,7 +156,7 @@ events as (
         inner join ends on ends.is_first or not told_days.is_one_part
     ),
 
-    -- A day's instants as a list take an eighth of the room that a window over them would, and are cut in it.
+    -- A day's instants are cut as a list: windows over all events at once ran out of memory where there are many.
     listed as (
         select
             user_id,
