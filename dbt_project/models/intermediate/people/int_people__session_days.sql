@@ -13,7 +13,8 @@
 with
 
 sessions as (
-    {{ sessions_started(days if is_incremental() else none) | indent(4) }}
+    select * from {{ ref('int_people__sessions') }}
+    {% if is_incremental() %} where {{ any_of('started_on', days) }} {% endif %}
 ),
 
 learned as (
