@@ -2,7 +2,6 @@
 
 import codecs
 import datetime as dt
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from orchestration.measure.report import (
     ImportReport,
     Progress,
     Unfinished,
+    content_of,
     earlier,
     import_id_of,
     record,
@@ -48,13 +48,12 @@ class Digest(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self._path.open("rb") as stream:
-                self._digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._digest = content_of(self._path)
         except OSError as error:
             self._error = error
 
     def result(self) -> str:
-        """The sha256, once it is known."""
+        """The digest, once it is known."""
         self.join()
         if self._error:
             raise self._error

@@ -1,7 +1,6 @@
 """How one file gets into ``raw``: read, judged row by row in SQL, and stored whole or not at all."""
 
 import datetime as dt
-import hashlib
 from pathlib import Path
 
 import duckdb
@@ -22,7 +21,16 @@ from orchestration.measure.mapping import (
 from orchestration.measure.packing import unpacked
 from orchestration.measure.pseudonyms import hold_key, pseudonym, pseudonym_key
 from orchestration.measure.reading import Opened, identifier, literal, load, open_file, unreadable
-from orchestration.measure.report import Early, ImportReport, Progress, earlier, import_id_of, record, require_rows
+from orchestration.measure.report import (
+    Early,
+    ImportReport,
+    Progress,
+    content_of,
+    earlier,
+    import_id_of,
+    record,
+    require_rows,
+)
 from orchestration.measure.targets import Targets, as_text
 
 __all__ = ["Early", "ImportReport", "Progress", "take"]
@@ -100,8 +108,7 @@ def _take_table(
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        content = content_of(path)
     except OSError as error:
         raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
     if path.stat().st_size == 0:
