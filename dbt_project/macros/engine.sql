@@ -25,6 +25,16 @@
 {% macro default__xor_of(left, right) %}xor({{ left }}, {{ right }}){% endmacro %}
 {% macro spark__xor_of(left, right) %}({{ left }} ^ {{ right }}){% endmacro %}
 
+{# Query of the keys that more than one row of a relation has. DuckDB sorts faster than it groups what is nearly always different;
+   Spark would sort all of it in one place. #}
+{% macro keys_met_again(key, relation) %}{{ adapter.dispatch('keys_met_again')(key, relation) }}{% endmacro %}
+{% macro default__keys_met_again(key, relation) -%}
+    select {{ key }} from (select {{ key }}, {{ key }} = lag({{ key }}) over (order by {{ key }}) as is_met from {{ relation }}) as sorted where is_met
+{%- endmacro %}
+{% macro spark__keys_met_again(key, relation) -%}
+    select {{ key }} from {{ relation }} group by {{ key }} having count(*) > 1
+{%- endmacro %}
+
 {# Text at a path of a JSON column; null where the path is absent. #}
 {% macro json_text(column, path) %}{{ adapter.dispatch('json_text')(column, path) }}{% endmacro %}
 {% macro default__json_text(column, path) %}json_extract_string({{ column }}, '{{ path }}'){% endmacro %}

@@ -24,8 +24,9 @@ _FEW = 4  # names that are looked for faster one by one than by one expression
 
 
 def looks_like_address(text: str) -> str:
-    """SQL that holds where text has an e-mail address in it."""
-    return f"(contains({text}, '@') or contains({text}, '%40')) and regexp_matches({text}, {literal(_ADDRESS)})"
+    """SQL that holds where text has an e-mail address in it, and is never null; a case, because `and` would match every text."""
+    matches = f"regexp_matches({text}, {literal(_ADDRESS)})"
+    return f"case when contains({text}, '@') or contains({text}, '%40') then {matches} else false end"
 
 
 def without_addresses(text: str) -> str:

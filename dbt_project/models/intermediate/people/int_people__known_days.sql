@@ -25,11 +25,7 @@ events as (
                 and creative_id is not null
                 and event_name in ({{ click_events() }})
                 then 1
-        end as click,
-        case when is_activity and event_name = 'Order Completed' then value end as order_value,
-        case
-            when is_activity and event_name = 'Order Completed' and currency is not null then {{ key_of(['currency']) }}
-        end as currency_key
+        end as click
     from {{ ref('stg_events__events') }}
     where
         person_id is not null
@@ -52,10 +48,6 @@ counted as (
         count(case when activity = 'Order Completed' then 1 end) as orders,
         count(case when activity = 'Invite Sent' then 1 end) as invites,
         count(click) as clicks,
-        case
-            when coalesce(min(currency_key) = max(currency_key), true) then cast(coalesce(sum(order_value), 0) as decimal(38, 4))
-        end as revenue,
-        min(currency_key) as currency_key,
         min(active_at) as first_event_at,
         max(active_at) as last_event_at,
         min(occurred_at) as first_seen_at
@@ -73,8 +65,6 @@ counted as (
             orders,
             invites,
             clicks,
-            revenue,
-            currency_key,
             first_event_at,
             last_event_at,
             first_seen_at
@@ -93,11 +83,6 @@ counted as (
             cast(sum(orders) as bigint) as orders,
             cast(sum(invites) as bigint) as invites,
             cast(sum(clicks) as bigint) as clicks,
-            case
-                when count(revenue) = count(*) and coalesce(min(currency_key) = max(currency_key), true)
-                    then cast(sum(revenue) as decimal(38, 4))
-            end as revenue,
-            min(currency_key) as currency_key,
             min(first_event_at) as first_event_at,
             max(last_event_at) as last_event_at,
             min(first_seen_at) as first_seen_at

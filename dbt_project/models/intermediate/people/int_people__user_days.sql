@@ -8,7 +8,6 @@ select
     events,
     orders,
     invites,
-    revenue,
     first_event_at,
     last_event_at,
     built_through

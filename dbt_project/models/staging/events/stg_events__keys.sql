@@ -25,8 +25,8 @@ repeated as (
         event_key,
         min(ingested_at) as first_ingested_at
     from received
+    where event_key in ({{ keys_met_again('event_key', 'received') }})
     group by event_key
-    having count(*) > 1
 ),
 
 {% if is_incremental() %}
