@@ -13,8 +13,7 @@
 with
 
 sessions as (
-    select * from {{ ref('int_people__sessions') }}
-    {% if is_incremental() %} where {{ any_of('started_on', days) }} {% endif %}
+    {{ sessions_started(days if is_incremental() else none) | indent(4) }}
 ),
 
 learned as (
