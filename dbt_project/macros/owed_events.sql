@@ -13,8 +13,8 @@
     people_days   as in `touched_days`
 #}
 {% macro owed_events(built, people_days=none) %}
-    {%- set timed, keys, made = ref('stg_events__timed'), ref('stg_events__keys'), days_made_anew(built, people_days) -%}
-    {%- set latest = 'select max(built_through) from ' ~ keys -%}
+    {%- set timed, learned, made = ref('stg_events__timed'), ref('stg_events__learned'), days_made_anew(built, people_days) -%}
+    {%- set latest = 'select built_through from ' ~ learned -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return({'until': 'ingested_at <= (' ~ latest ~ ')', 'merged': none, 'days': none, 'made': none}) }}
     {%- endif -%}

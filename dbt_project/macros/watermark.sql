@@ -4,22 +4,23 @@
     exactly what it owes.
 
     built   the model; its column `built_through` holds the latest ingested_at that it knows, `received_events` how many raw events that were
+    known   the same two of a model that has a row of each event, and so needs no columns for them
 
     Instants are normally never shared between builds, and the past is closed. Where rows were added at or before the last instant after
     all (two imports of one instant), their number tells, and that instant is taken in again.
 #}
-{% macro not_taken_in(built, column='ingested_at') %}
+{% macro not_taken_in(built, column='ingested_at', known='max(built_through), max(received_events)') %}
     {%- set instants = ref('stg_events__instants') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set known = run_query('select max(built_through), max(received_events) from ' ~ built).rows[0] -%}
-    {%- if known[0] is none -%}
+    {%- set held = run_query('select ' ~ known ~ ' from ' ~ built).rows[0] -%}
+    {%- if held[0] is none -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set moment = "timestamp '" ~ known[0] ~ "'" -%}
+    {%- set moment = "timestamp '" ~ held[0] ~ "'" -%}
     {%- set received = run_query('select cast(coalesce(sum(events), 0) as bigint) from ' ~ instants ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
-    {{ return(column ~ (' > ' if received == known[1] else ' >= ') ~ moment) }}
+    {{ return(column ~ (' > ' if received == held[1] else ' >= ') ~ moment) }}
 {% endmacro %}
 
 {# Dates of a one-column query as a list of literals; none for no row. #}

@@ -51,7 +51,7 @@ def full(folder: Path, path: Path, at: str) -> Figures:
     load = take_in(warehouse, path, at)
     models = build(warehouse, FOUR)
     rest = build(warehouse, ALL, FOUR)
-    [counts] = warehouse.rows("""select (select max(received_events) from staging.stg_events__keys) as received,
+    [counts] = warehouse.rows("""select (select received_events from staging.stg_events__learned) as received,
         (select sum(events)::bigint from intermediate.int_people__user_days) as kept,
         (select coalesce(sum(duplicates), 0)::bigint from staging.stg_events__repeats) as duplicates""")
     return {"load": load, "models": models, "rest": rest, **counts, "peak_gb": peak()}

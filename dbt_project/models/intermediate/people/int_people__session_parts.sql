@@ -15,9 +15,9 @@ with
 terms as (
     select
         {{ policy('session_gap_minutes') }} * 60 as gap_seconds,
-        max(built_through) as built_through,
-        max(received_events) as received_events
-    from {{ ref('stg_events__keys') }}
+        built_through,
+        received_events
+    from {{ ref('stg_events__learned') }}
 ),
 
 events as (

@@ -12,10 +12,7 @@
 with
 
 learned as (
-    select
-        max(built_through) as built_through,
-        max(received_events) as received_events
-    from {{ ref('stg_events__keys') }}
+    select * from {{ ref('stg_events__learned') }}
 )
 
 select

@@ -16,10 +16,7 @@ deliveries as (
 ),
 
 learned as (
-    select
-        max(built_through) as built_through,
-        max(received_events) as received_events
-    from {{ ref('stg_events__keys') }}
+    select * from {{ ref('stg_events__learned') }}
 ),
 
 arrived as (

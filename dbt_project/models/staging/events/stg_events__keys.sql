@@ -5,10 +5,10 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ without_rows(this, not_taken_in(this)) }}",
+    pre_hook="{{ without_rows(this, not_taken_in(this, known='max(ingested_at), count(*)')) }}",
 ) }}
 
-{% set is_new = not_taken_in(this) %}
+{% set is_new = not_taken_in(this, known='max(ingested_at), count(*)') %}
 
 with
 
@@ -45,26 +45,16 @@ repeated as (
             min(first_ingested_at) as first_ingested_at
         from (select * from repeated union all select * from before) as known
         group by event_key
-    ),
+    )
 {% else %}
     suspected as (
         select * from repeated
-    ),
+    )
 {% endif %}
-
-learned as (
-    select
-        max(ingested_at) as built_through,
-        cast(sum(events) as bigint) as received_events
-    from {{ ref('stg_events__instants') }}
-)
 
 select
     received.event_key,
     received.ingested_at,
-    suspected.first_ingested_at,
-    learned.built_through,
-    learned.received_events
+    suspected.first_ingested_at
 from received
-cross join learned
 left join suspected on received.event_key = suspected.event_key

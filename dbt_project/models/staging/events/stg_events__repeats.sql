@@ -17,10 +17,7 @@ keys as (
 ),
 
 learned as (
-    select
-        max(built_through) as built_through,
-        max(received_events) as received_events
-    from {{ ref('stg_events__keys') }}
+    select * from {{ ref('stg_events__learned') }}
 ),
 
 -- Every copy but the first was suspected when it came; the first is known by its instant.
