@@ -3,7 +3,7 @@
 
 {% set owed = owed_events(this) %}
 {% set unread = unread_steps(this) %}
-{% set lasting = ['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'] %}
+{% set lasting = ["'Signed Up'", "'Invite Sent'", "'Unsubscribed'", "'Email Marked as Spam'", "'Email Bounced'"] %}
 
 {{ config(
     materialized='incremental',
@@ -13,18 +13,6 @@
 ) }}
 
 with
-
-steps as (
-    select event_name from {{ ref('int_people__activation_steps') }}
-),
-
-names as (
-    select event_name from steps
-    {% for name in lasting %}
-        union
-        select '{{ name }}' as event_name
-    {% endfor %}
-),
 
 learned as (
     select * from {{ ref('stg_events__learned') }}
@@ -38,7 +26,7 @@ needed as (
     where
         person_id is not null
         and coalesce(bot_reason, 'none') <> 'test traffic'
-        and event_name in (select event_name from names)
+        and {{ is_either('event_name', lasting + named_steps()) }}
         {{ and_is_owed(owed) }}
     {% if unread %}
         union all
@@ -64,14 +52,17 @@ select
     case when needed.event_name = 'Signed Up' then {{ json_text('needed.properties', '$.invited_by') }} end as invited_by,
     needed.is_human,
     needed.is_activity,
-    needed.event_name in ('Unsubscribed', 'Email Marked as Spam')
-    or (
-        needed.event_name = 'Email Bounced'
-        and coalesce(
-            lower({{ json_text('needed.properties', '$.bounce_type') }}) in ('permanent', 'hard')
-            or {{ json_text('needed.properties', '$.reason') }} in ('invalid', 'bounced', 'spam', 'unsubscribed'), false
-        )
-    ) as is_refusal,
+    -- A case, because `and` would look into the properties of every event.
+    case
+        when needed.event_name in ('Unsubscribed', 'Email Marked as Spam') then true
+        when needed.event_name = 'Email Bounced'
+            then
+                coalesce(
+                    lower({{ json_text('needed.properties', '$.bounce_type') }}) in ('permanent', 'hard')
+                    or {{ json_text('needed.properties', '$.reason') }} in ('invalid', 'bounced', 'spam', 'unsubscribed'), false
+                )
+        else false
+    end as is_refusal,
     learned.built_through,
     learned.received_events
 from needed
