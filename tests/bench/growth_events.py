@@ -39,7 +39,7 @@ def generate(folder: Path, events: int, days: int) -> Files:
             (
                 files.late_day,
                 f"select * replace ({late}) from '{everything}' where occurred_at >= {end} + to_days(1)"
-                f" limit (select count(*) from '{files.new_day}')",
+                f" and received_at < {end} + to_days(3) limit (select count(*) from '{files.new_day}')",
             ),
         ):
             connection.execute(f"copy ({query}) to '{path}' (format parquet, row_group_size 500000)")
