@@ -1,9 +1,10 @@
 """dbt, in this process: one parsed manifest, many builds (a subprocess would cost seven seconds each time)."""
 
+import fcntl
 import io
 import os
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -58,6 +59,10 @@ class DbtProject:
         Raises:
             Refusal: if the project does not parse.
         """
+        with self._alone():
+            return self._parse()
+
+    def _parse(self) -> Path:
         result = self._invoke(["parse", "--no-partial-parse"], None, None)
         if not result.success:
             raise Refusal("dbt project", _reason(result), "Mend the model or YAML named above.")
@@ -69,12 +74,26 @@ class DbtProject:
         if self._manifest is not None:
             return
         saved = self.target / "partial_parse.msgpack"
-        if not saved.exists() or not (self.target / "manifest.json").exists() or self._newest() > saved.stat().st_mtime:
-            self.parse()
-            return
+        with self._alone():
+            there = saved.exists() and (self.target / "manifest.json").exists()
+            if not there or self._newest() > saved.stat().st_mtime:
+                self._parse()
+                return
+            content = saved.read_bytes()
         from dbt.contracts.graph.manifest import Manifest
 
-        self._manifest = Manifest.from_msgpack(saved.read_bytes())
+        self._manifest = Manifest.from_msgpack(content)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps other processes from parsing, and from reading what a parse has written by half (dbt writes its files in place)."""
+        self.target.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.target / ".parsing", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _newest(self) -> float:
         folders = ("models", "semantic_models", "macros", "seeds", "tests")
