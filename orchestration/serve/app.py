@@ -3,13 +3,14 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -28,6 +29,13 @@ from orchestration.serve.webhooks import DOORS, Delivery
 LOG = logging.getLogger(__name__)
 _QUIET_SECONDS = 60.0  # one line a minute for each kind of refusal: a flood must not fill the log
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Route(APIRoute):
+    """A route whose handler is given the request as it came: it asks for nothing that FastAPI would have to work out first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.endpoint
 
 
 @dataclass(slots=True)
@@ -114,13 +122,16 @@ class Receiver:
         require_plain(request)
         limits, public = self.configuration.limits, self.configuration.public_url
         body = await read_body(request, limits.webhook_max_bytes)
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        url = public + path if public else str(request.url)
+
+        def url() -> str:
+            path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return public + path if public else str(request.url)
+
         return Delivery(dict(request.headers), url, body, secrets, self.clock.now(), limits.webhook_tolerance_seconds)
 
     async def _keep(self, provider: str, source: str, body: bytes, request: Request, headers: tuple[str, ...]) -> None:
         kept = {name: request.headers[name] for name in ("content-type", *headers) if name in request.headers}
-        kept |= {"query": request.url.query} if request.url.query else {}
+        kept |= {"query": request.url.query} if request.scope["query_string"] else {}
         await self.committer.keep(Record(provider, source, self.clock.now(), kept, body))
 
     def _subscription(self, request: Request) -> unsubscribe.Subscription:
@@ -157,6 +168,7 @@ def receiver_app(warehouse: Path, configuration: Configuration, clock: Clock) ->
         await committer.stop()
 
     app = FastAPI(title="Loopwright receiver", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.route_class = _Route
     for provider in DOORS:
         _route(
             app, receiver, provider, f"/webhooks/{provider}", _webhook(receiver, provider), described.webhook(provider)

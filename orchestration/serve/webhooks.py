@@ -22,12 +22,12 @@ class Delivery:
 
     Attributes:
         headers: By lower-case name.
-        url: The address as the provider knows it, with its query.
+        url: Tells the address as the provider knows it, with its query.
         tolerance: Seconds that a signed transport time may be from ``now``.
     """
 
     headers: Mapping[str, str]
-    url: str
+    url: Callable[[], str]
     body: bytes = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     now: dt.datetime
@@ -88,8 +88,8 @@ def _twilio(delivery: Delivery) -> None:
         fields = parse_qs(delivery.body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=200)
     except ValueError as error:
         raise Turned(400, "the body is not a form") from error
-    given = delivery.headers.get("x-twilio-signature", "")
-    _require(any(signatures.twilio(token, delivery.url, fields, given) for token in delivery.secrets))
+    given, url = delivery.headers.get("x-twilio-signature", ""), delivery.url()
+    _require(any(signatures.twilio(token, url, fields, given) for token in delivery.secrets))
 
 
 DOORS: dict[str, Door] = {
