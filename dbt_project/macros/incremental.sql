@@ -68,7 +68,7 @@
 {# Whether a column is one of some literals; false for none of them. #}
 {% macro any_of(column, literals) %}{{ column ~ ' in (' ~ literals | join(', ') ~ ')' if literals else 'false' }}{% endmacro %}
 
-{# The same in words that every engine asks where it reads: DuckDB makes a join of a longer list, and asks after all that lies between. #}
+{# Whether a column is one of some literals, at least one, in words that are asked early: of a longer list DuckDB makes a join, late in the plan. #}
 {% macro is_either(column, literals) -%}
     ({% for literal in literals | unique %}{{ ' or ' if not loop.first }}{{ column }} = {{ literal }}{% endfor %})
 {%- endmacro %}

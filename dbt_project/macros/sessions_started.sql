@@ -2,6 +2,8 @@
     Query of the sessions that started on some days, as literals, or on all. A part is a session, but where it goes on within the gap after
     midnight. It may run over one midnight, not two: what began within the gap after a midnight may itself be a continuation, and nothing
     continues it into the next day. So a day's sessions follow from that day's parts and its neighbours'.
+
+    A macro and not a view that days are asked of: DuckDB reads what a view names twice whole, and a day would cost all of history.
 #}
 {% macro sessions_started(days=none) %}
 {%- set parts = ref('int_people__session_parts') -%}

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,20 @@ MODELS = ROOT / "dbt_project" / "models"
 SHELLS = {"definitions.py", "resources.py", "cadence.py", "running.py", "run_storage.py"}  # besides every assets.py
 STAGES = ("measure", "learn", "generate", "deploy")
 MAY_READ = {"measure": set(), "learn": {"measure"}, "generate": {"learn"}, "deploy": set()}
+
+
+TOP = {
+    *("dbt_project", "docs", "orchestration", "prompts", "tests", "warehouse"),
+    *("pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "requirements.lock"),
+}  # and what begins with a dot
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone: what is committed is not known")
+def test_nothing_is_committed_beside_the_fixed_top_level() -> None:
+    command = ["git", "-c", "safe.directory=*", "ls-files"]
+    tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    top = {file.partition("/")[0] for file in tracked}
+    assert {name for name in top - TOP if not name.startswith(".")} == set()
 
 
 def imports_of(file: Path) -> set[str]:
