@@ -3,7 +3,6 @@
 
     until    predicate on `ingested_at`: events that this build knows; what arrives while it runs is the next one's
     merged   predicate on `ingested_at`: events that are new, and change nothing that is there but by being added to it; none for none
-    days     the days these fell on, as literals, or none
     made     days, as literals, whose rows are made anew from all of their events; none in a full build
 
     What is new is added, so that a build reads what came and not the days it fell on. Days are made anew where something old changed: a
@@ -13,19 +12,14 @@
     people_days   as in `touched_days`
 #}
 {% macro owed_events(built, people_days=none) %}
-    {%- set timed, learned, made = ref('stg_events__timed'), ref('stg_events__learned'), days_made_anew(built, people_days) -%}
-    {%- set latest = 'select built_through from ' ~ learned -%}
+    {%- set made, latest = days_made_anew(built, people_days), 'select built_through from ' ~ ref('stg_events__learned') -%}
     {%- if not (execute and is_incremental()) -%}
-        {{ return({'until': 'ingested_at <= (' ~ latest ~ ')', 'merged': none, 'days': none, 'made': none}) }}
+        {{ return({'until': 'ingested_at <= (' ~ latest ~ ')', 'merged': none, 'made': none}) }}
     {%- endif -%}
     {%- set known = run_query(latest).rows[0][0] -%}
     {%- set until = 'true' if known is none else "ingested_at <= timestamp '" ~ known ~ "'" -%}
     {%- set is_new = not_taken_in(built) -%}
-    {%- if not adds_events(is_new) -%}
-        {{ return({'until': until, 'merged': none, 'days': none, 'made': made}) }}
-    {%- endif -%}
-    {%- set days = days_of('select distinct cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new ~ ' and ' ~ until ~ ' order by day') -%}
-    {{ return({'until': until, 'merged': is_new, 'days': days, 'made': made}) }}
+    {{ return({'until': until, 'merged': is_new if adds_events(is_new) else none, 'made': made}) }}
 {% endmacro %}
 
 {# The days of it that are made anew, as above. #}
@@ -44,7 +38,7 @@
         {%- set click_is_new = is_new | replace('ingested_at', 'clicks.ingested_at') -%}
         {%- do queries.append(days_of_clicks_on(delivery_is_new) ~ ' and not (' ~ click_is_new ~ ')') -%}
     {%- endif -%}
-    {%- if run_query('select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1').rows -%}
+    {%- if run_query(new_merges(is_new)).rows -%}
         {%- do queries.append(days_of_merged_people(built, people_days)) -%}
     {%- endif -%}
     {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as made order by day') if queries else []) }}

@@ -18,7 +18,7 @@
     {%- if people_days is none -%}
         {%- set merges = 'select 1 from ' ~ aliases ~ ' limit 1' -%}
     {%- else -%}
-        {%- set merges = 'select 1 from ' ~ timed ~ " where type = 'alias' and " ~ is_new ~ ' limit 1' -%}
+        {%- set merges = new_merges(is_new) -%}
     {%- endif -%}
     {%- if run_query(merges).rows -%}
         {%- do queries.append(days_of_merged_people(built, people_days)) -%}
@@ -32,6 +32,11 @@
     from {{ ref('stg_events__timed') }} as clicks
     inner join {{ ref('stg_events__deliveries') }} as deliveries on clicks.send_id = deliveries.send_id
     where clicks.event_name = 'Email Link Clicked' and {{ delivery }}
+{%- endmacro %}
+
+{# Query of one row if a merge of people is new. #}
+{% macro new_merges(is_new) -%}
+    select 1 from {{ ref('stg_events__aliases') }} where {{ is_new | replace('ingested_at', 'told_at') }} limit 1
 {%- endmacro %}
 
 {# Query of the days of people with an id that was merged into another's. #}

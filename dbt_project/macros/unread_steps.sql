@@ -3,7 +3,7 @@
     {%- set steps, names = ref('int_people__activation_steps'), [] -%}
     {%- if execute and load_relation(steps) is not none -%}
         {%- for row in run_query('select distinct event_name from ' ~ steps ~ ' order by event_name').rows -%}
-            {%- do names.append("'" ~ (row[0] | replace("'", "''")) ~ "'") -%}
+            {%- do names.append(text_or_null(row[0])) -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(names) }}

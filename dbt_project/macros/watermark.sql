@@ -45,9 +45,9 @@
 {% macro suspected_instants(built) %}
     {%- set keys, moments = ref('stg_events__keys'), [] -%}
     {%- if execute and is_incremental() -%}
-        {%- set suspected = 'from ' ~ keys ~ ' where first_ingested_at is not null' -%}
-        {%- set fresh = suspected ~ ' and event_key in (select event_key ' ~ suspected ~ ' and ' ~ not_taken_in(built) ~ ')' -%}
-        {%- set query = 'select ingested_at ' ~ fresh ~ ' union select first_ingested_at ' ~ fresh -%}
+        {%- set suspected = ' from ' ~ keys ~ ' where first_ingested_at is not null and ' -%}
+        {%- set copies = 'select ingested_at, first_ingested_at' ~ suspected ~ 'event_key in (select event_key' ~ suspected ~ not_taken_in(built) ~ ')' -%}
+        {%- set query = 'with copies as (' ~ copies ~ ') select ingested_at from copies union select first_ingested_at from copies' -%}
         {%- for row in run_query(query).rows -%}{%- do moments.append("timestamp '" ~ row[0] ~ "'") -%}{%- endfor -%}
     {%- endif -%}
     {{ return(moments) }}

@@ -130,10 +130,10 @@ SCRIPT = {
 
 
 def by_hand(path: Path) -> dict[str, float]:
-    """Seconds per step of a hand-written script: no incremental state, no labels, no intervals, nothing on disk."""
+    """Seconds per step of a script by hand, in 8 GB of memory: no incremental state, no labels, no intervals, nothing kept."""
     seconds = {}
     with duckdb.connect() as connection:
-        connection.execute("set preserve_insertion_order = false")
+        connection.execute("set threads = 2; set memory_limit = '8GB'; set preserve_insertion_order = false")
         for step, statement in SCRIPT.items():
             begin = time.perf_counter()
             connection.execute(statement.format(path=path))
@@ -142,7 +142,7 @@ def by_hand(path: Path) -> dict[str, float]:
 
 
 def in_pandas(path: Path) -> dict[str, float]:
-    """Seconds per step of the same four marts in pandas."""
+    """Seconds per step of the same script in pandas, statement by statement; what it joins three times is joined once."""
     import pandas as pd
 
     seconds, begin = {}, time.perf_counter()
@@ -152,32 +152,38 @@ def in_pandas(path: Path) -> dict[str, float]:
         seconds[step] = time.perf_counter() - begin
         begin = time.perf_counter()
 
-    events = pd.read_parquet(path, columns=["event_id", "user_id", "event", "occurred_at"])
+    events = pd.read_parquet(path)
     lap("load")
-    events = events.drop_duplicates("event_id").drop(columns="event_id")
+    events = events.drop_duplicates("event_id")
     lap("duplicates")
-    events["user"] = events.user_id.astype("category").cat.codes
-    events["day"] = events.occurred_at.dt.floor("D")
-    flags = {"used_feature": "Feature Used", "invites": "Invite Sent", "orders": "Order Completed"}
-    for flag, name in flags.items():
-        events[flag] = (events.event == name).astype("int32")
-    grouped = events.groupby(["user", "day"], sort=False)
-    user_day = grouped[list(flags)].sum().reset_index()
-    user_day["first_at"] = grouped.occurred_at.min().to_numpy()
+    names = {"used_feature": "Feature Used", "invites": "Invite Sent", "orders": "Order Completed"}
+    events = events.assign(
+        day=events.occurred_at.dt.floor("D"), **{column: events.event == name for column, name in names.items()}
+    )
+    user_day = events.groupby(["user_id", "day"], as_index=False, sort=False).agg(
+        events=("event", "size"),
+        first_at=("occurred_at", "min"),
+        used_feature=("used_feature", "any"),
+        invites=("invites", "sum"),
+        orders=("orders", "sum"),
+    )
     lap("user_day")
-    user_day["first_day"] = user_day.groupby("user").day.transform("min")
+    users = user_day.groupby("user_id", as_index=False, sort=False).agg(
+        first_day=("day", "min"), first_at=("first_at", "min")
+    )
     lap("users")
-    user_day["cohort"] = user_day.first_day.dt.to_period("W").dt.start_time
-    user_day["age"] = (user_day.day - user_day.first_day).dt.days
-    user_day.assign(age=user_day.age // 7).groupby(["cohort", "age"]).user.nunique()
+    lived = user_day.merge(users[["user_id", "first_day"]], on="user_id")
+    lived["cohort"] = lived.first_day - pd.to_timedelta(lived.first_day.dt.weekday, unit="D")
+    lived["age"] = (lived.day - lived.first_day).dt.days
+    lived.assign(age=lived.age // 7).groupby(["cohort", "age"]).user_id.nunique()
     lap("retention")
-    user_day.groupby("cohort").user.nunique()
-    user_day[(user_day.used_feature > 0) & (user_day.age < 7)].groupby("cohort").user.nunique()
+    lived.groupby("cohort").user_id.nunique()
+    lived[lived.used_feature & (lived.age < 7)].groupby("cohort").user_id.nunique()
     lap("activation")
-    ahead = [user_day[["user"]].assign(day=user_day.day + pd.Timedelta(days=days)) for days in range(7)]
-    pd.concat(ahead).groupby("day").user.nunique()
+    ahead = [user_day[["user_id"]].assign(day=user_day.day + pd.Timedelta(days=days)) for days in range(7)]
+    pd.concat(ahead).groupby("day").user_id.nunique()
     lap("weekly_actives")
-    user_day.groupby("cohort").invites.sum()
-    user_day[user_day.invites > 0].groupby("cohort").user.nunique()
+    lived.groupby("cohort").invites.sum()
+    lived[lived.invites > 0].groupby("cohort").user_id.nunique()
     lap("referral")
     return seconds

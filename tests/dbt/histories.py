@@ -103,8 +103,12 @@ class _Wire:
         return tables
 
 
-def random_history(seed: int, people: int = 260) -> History:
-    """A few hundred people over seven weeks; those without a sign-up were there before."""
+def random_history(seed: int, people: int = 260, late_deliveries: float = 0.5) -> History:
+    """A few hundred people over seven weeks; those without a sign-up were there before.
+
+    Args:
+        late_deliveries: Share of deliveries that are told days after the click on them; without any, nothing old is ever changed.
+    """
     rng = np.random.default_rng(seed)
     wire = _Wire(rng)
     known: list[dict[str, Any]] = []
@@ -136,7 +140,7 @@ def random_history(seed: int, people: int = 260) -> History:
                 if rng.random() < chance:
                     does(user, name, at, round(float(rng.gamma(2, 20)), 2) if name == "Order Completed" else None)
                     at += dt.timedelta(minutes=float(rng.exponential(30)))
-            if (click := _machines(wire, rng, user, at)) is not None:
+            if (click := _machines(wire, rng, user, at, late_deliveries)) is not None:
                 doings.append((user, "Email Link Clicked", click, 0.0))
     frame = pd.DataFrame(doings, columns=["user_id", "event_name", "at", "value"])
     return History(pd.DataFrame(known), frame, wire.batches(), wire.duplicates, START + dt.timedelta(days=BATCHES[-1]))
@@ -149,12 +153,14 @@ def _tell(wire: _Wire, user: str, since: dt.datetime, segments: tuple[str, str])
         wire.add(since + dt.timedelta(days=days), 0.0, user_id=user, type="identify", channel="web", properties=traits)
 
 
-def _machines(wire: _Wire, rng: np.random.Generator, user: str, at: dt.datetime) -> dt.datetime | None:
+def _machines(
+    wire: _Wire, rng: np.random.Generator, user: str, at: dt.datetime, late_deliveries: float
+) -> dt.datetime | None:
     """Mail the person never saw; returns when a click passes for the person's, its delivery not being known."""
     send = {"user_id": user, "channel": "email", "send_id": f"{user}-{at.isoformat()}"}
     scanner = json.dumps({"userAgent": "LinkSentry/2.3 (mail security scanner)"})
     delivered = at + dt.timedelta(days=1)
-    is_delivery_known = wire.add(delivered, 0.5, event_name="Email Delivered", **send)
+    is_delivery_known = wire.add(delivered, late_deliveries, event_name="Email Delivered", **send)
     clicked = delivered + dt.timedelta(seconds=3)
     is_click_known = wire.add(clicked, 0.0, event_name="Email Link Clicked", **send)
     wire.add(delivered + dt.timedelta(hours=3), event_name="Email Link Clicked", context=scanner, **send)

@@ -32,7 +32,7 @@ class Built:
     warehouse: Warehouse
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, 2], ids=["old days change", "events are only added"])
 def built(
     request: pytest.FixtureRequest,
     project: DbtProject,
@@ -40,7 +40,7 @@ def built(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Built:
     """A history that arrived in three batches, with a build after each."""
-    history = random_history(request.param)
+    history = random_history(request.param, late_deliveries=0.5 if request.param == 1 else 0.0)
     warehouse = new_warehouse(tmp_path_factory.mktemp("warehouse"))
     spec = json.dumps({"activation": {"steps": STEPS, "within_days": WITHIN_DAYS}})
     with warehouse.connect() as connection:
@@ -180,17 +180,20 @@ def test_building_batch_by_batch_equals_building_anew(built: Built, project: Dbt
         pd.testing.assert_frame_equal(anew, step_by_step[name], obj=name)
 
 
-def test_a_late_delivery_empties_the_day_of_a_scanners_click(
+def test_a_late_delivery_takes_a_scanners_click_back(
     project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
 ) -> None:
     """Clicked two seconds after midnight; that it was delivered four seconds earlier is told days later."""
     warehouse = new_warehouse(tmp_path)
+    spec = json.dumps({"activation": {"steps": ["Signed Up", "Email Link Clicked"], "within_days": 3}})
+    warehouse.append({"ledger.programs": [{"program": "p", "version": "v", "spec": spec, "recorded_at": "2026-01-01"}]})
     told = [
-        ("u", "Email Link Clicked", "2026-01-06T00:00:02", "2026-01-07"),
-        ("v", "Product Viewed", "2026-01-02T10:00:00", "2026-01-08"),
-        ("u", "Email Delivered", "2026-01-05T23:59:58", "2026-01-09"),
+        ("u", "Signed Up", "2026-01-04T10:00:00", "2026-01-07"),
+        ("u", "Email Link Clicked", "2026-01-06T00:00:02", "2026-01-08"),
+        ("v", "Product Viewed", "2026-01-02T10:00:00", "2026-01-09"),
+        ("u", "Email Delivered", "2026-01-05T23:59:58", "2026-01-10"),
     ]
-    seen = []
+    days, activated = [], []
     for user, name, occurred, ingested in told:
         row: dict[str, Any] = {
             "source": "s",
@@ -204,9 +207,12 @@ def test_a_late_delivery_empties_the_day_of_a_scanners_click(
         row |= {"occurred_at": dt.datetime.fromisoformat(occurred), "received_at": learned, "ingested_at": learned}
         receive(warehouse, pa.Table.from_pylist([{**row, "import_id": "i"}]))
         project.build(warehouse, select=EVENT_MODELS, command="run")
-        days = warehouse.rows("select user_id from intermediate.int_people__user_days")
-        seen.append({day["user_id"] for day in days})
-    assert seen == [{"u"}, {"u", "v"}, {"v"}]
+        found = warehouse.rows("select user_id, activity_on from intermediate.int_people__user_days")
+        days.append({(day["user_id"], day["activity_on"].day) for day in found})
+        [person] = warehouse.rows("select is_activated from intermediate.int_people__activations")
+        activated.append(person["is_activated"])
+    assert days == [{("u", 4)}, {("u", 4), ("u", 6)}, {("u", 4), ("u", 6), ("v", 2)}, {("u", 4), ("v", 2)}]
+    assert activated == [False, True, True, False]
 
 
 def test_new_events_are_added_and_what_is_there_is_left(

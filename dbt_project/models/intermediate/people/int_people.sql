@@ -1,6 +1,7 @@
 -- One row per person: who may be mailed, in which segment, since when, invited by whom. The audience that deploy reads.
 -- Whether a person may be mailed is decided by the latest word; of two words of the same instant the refusal holds.
--- A build makes anew the people of the days that were made anew; the span of their activity is widened from the row they had.
+-- A build makes anew the people of whom something is new. What it adds widens the row they had; of those of whom a day was made anew, and
+-- may have lost what their row says of it, everything is read again.
 
 {{ config(
     materialized='incremental',
@@ -9,6 +10,8 @@
     on_schema_change='fail',
     pre_hook="{{ forget_merged_people() }}",
 ) }}
+
+{% set made = days_made_anew(this, ref('int_people__known_days')) %}
 
 with
 
@@ -23,19 +26,17 @@ identifies as (
 ),
 
 {% if is_incremental() %}
-    -- What a person's row says of a day that lost its activity since is not believed: that person's days are read again.
-    lost as (
-        select people.user_id
-        from {{ this }} as people
-        inner join new_days
-            on people.user_id = new_days.user_id and new_days.activity_on in (people.first_active_on, cast(people.last_active_at as date))
-        where
-            (new_days.activity_on = people.first_active_on and new_days.events = 0)
-            or (
-                new_days.activity_on = cast(people.last_active_at as date)
-                and coalesce(new_days.last_event_at < people.last_active_at, true)
-            )
-        group by people.user_id
+    read_again as (
+        select distinct user_id from new_days where {{ any_of('activity_on', made) }}
+    ),
+
+    held as (
+        select * from {{ this }}
+        where user_id in (select user_id from new_days) {% if made %} and user_id not in (select user_id from read_again) {% endif %}
+    ),
+
+    ordering as (
+        select distinct user_id from new_days where orders > 0 {% if made %} or {{ any_of('activity_on', made) }} {% endif %}
     ),
 {% endif %}
 
@@ -53,8 +54,9 @@ spans as (
             first_seen_at,
             first_active_on as active_on,
             last_active_at as last_event_at
-        from {{ this }}
-        where user_id in (select user_id from new_days) and user_id not in (select user_id from lost)
+        from held
+    {% endif %}
+    {% if made %}
         union all
         select
             user_id,
@@ -62,7 +64,7 @@ spans as (
             case when events > 0 then activity_on end as active_on,
             last_event_at
         from {{ ref('int_people__known_days') }}
-        where user_id in (select user_id from lost)
+        where user_id in (select user_id from read_again)
     {% endif %}
 ),
 
@@ -84,8 +86,49 @@ orders as (
     from {{ ref('int_people__known_days') }}
     where
         orders > 0
-        {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
+        {% if is_incremental() %} and user_id in (select user_id from ordering) {% endif %}
     group by user_id
+    {% if is_incremental() %}
+        union all
+        select
+            user_id,
+            orders,
+            last_ordered_on
+        from held
+        where user_id not in (select user_id from ordering)
+    {% endif %}
+),
+
+told_sign_ups as (
+    select
+        user_id,
+        occurred_at,
+        settled_at,
+        invited_by
+    from {{ ref('int_people__moments') }}
+    where
+        event_name = 'Signed Up' and is_human
+        {% if is_incremental() %} and received_events > {{ received_by(this) }} {% endif %}
+    {% if is_incremental() %}
+        union all
+        select
+            user_id,
+            signed_up_at as occurred_at,
+            sign_up_known_at as settled_at,
+            invited_by
+        from held
+        where signed_up_at is not null
+    {% endif %}
+    {% if made %}
+        union all
+        select
+            user_id,
+            occurred_at,
+            settled_at,
+            invited_by
+        from {{ ref('int_people__moments') }}
+        where event_name = 'Signed Up' and is_human and user_id in (select user_id from read_again)
+    {% endif %}
 ),
 
 sign_ups as (
@@ -93,11 +136,9 @@ sign_ups as (
         user_id,
         min(occurred_at) as signed_up_at,
         min_by(settled_at, occurred_at) as sign_up_known_at,
-        nullif(min_by(invited_by, occurred_at), user_id) as invited_by
-    from {{ ref('int_people__moments') }}
-    where
-        event_name = 'Signed Up' and is_human
-        {% if is_incremental() %} and user_id in (select user_id from new_days) {% endif %}
+        -- The inviter of the first sign-up, were it nobody: DuckDB would pass over a null, Spark would not.
+        nullif(nullif(min_by(coalesce(invited_by, ''), occurred_at), ''), user_id) as invited_by
+    from told_sign_ups
     group by user_id
 ),
 

@@ -1,6 +1,6 @@
 -- One row per program with an activation and person who signed up: whether the steps were taken, in order, in time.
 -- A person's events in the window become a text such as |1||2||1||3|, and the steps a pattern such as %|1|%|2|%|3|%.
--- Made anew are the people of whom a sign-up or a step is new; everyone for a program whose definition is.
+-- Made anew are the people of whom a sign-up or a step is new, if it can lie in their window; everyone where a definition is new.
 
 {{ config(
     materialized='incremental',
@@ -9,6 +9,8 @@
     on_schema_change='fail',
     pre_hook="{{ forget_merged_people() }}",
 ) }}
+
+{% set since = activations_owed_since(this) %}
 
 with
 
@@ -22,7 +24,7 @@ people as (
         signed_up_at,
         signed_up_on
     from {{ ref('int_people') }}
-    where signed_up_at is not null
+    where signed_up_at is not null {{ 'and signed_up_on >= ' ~ since if since }}
 ),
 
 learned as (
@@ -54,17 +56,9 @@ patterns as (
     group by steps.program, steps.within_days
 ),
 
-{% if is_incremental() %}
-    held as (
-        select distinct
-            program,
-            within_days,
-            step_names
-        from {{ this }}
-    ),
-
+{% if since %}
     touched as (
-        select distinct user_id from {{ ref('int_people__moments') }} where is_human and received_events > {{ received_by(this) }}
+        select distinct user_id from {{ ref('int_people__moments') }} where received_events > {{ received_by(this) }}
     ),
 {% endif %}
 
@@ -76,15 +70,7 @@ looked_at as (
         {{ time_after_days('people.signed_up_at', 'patterns.within_days') }} as window_ends_at
     from patterns
     cross join people
-    {% if is_incremental() %}
-        left join touched on people.user_id = touched.user_id
-        left join held
-            on
-                patterns.program = held.program
-                and patterns.within_days = held.within_days
-                and patterns.step_names = held.step_names
-        where touched.user_id is not null or held.program is null
-    {% endif %}
+    {% if since %} inner join touched on people.user_id = touched.user_id {% endif %}
 ),
 
 -- Events of the same instant count in the order of the steps: sources often tell only the day.
@@ -98,6 +84,7 @@ walks as (
         on
             looked_at.user_id = moments.user_id
             and moments.is_human
+            {{ 'and moments.activity_on >= ' ~ since if since }}
             and moments.occurred_at >= looked_at.signed_up_at
             and moments.occurred_at < looked_at.window_ends_at
     inner join tokens on looked_at.program = tokens.program and moments.event_name = tokens.event_name

@@ -19,8 +19,8 @@ user_days as (
     from {{ ref('int_people__user_days') }}
     {% if is_incremental() %}
         where
-            {{ any_of(week_of('activity_on'), weeks) }}
-            or {{ any_of(days_after(week_of('activity_on'), 7), weeks) }}
+            {{ 'activity_on >= ' ~ days_after(weeks | first, -7) ~ ' and' if weeks }}
+            ({{ any_of(week_of('activity_on'), weeks) }} or {{ any_of(days_after(week_of('activity_on'), 7), weeks) }})
     {% endif %}
 ),
 

@@ -68,7 +68,6 @@ counted as (
         from {{ this }}
         where
             (user_id, activity_on) in (select user_id, activity_on from counted)
-            and {{ any_of('activity_on', owed.days) }}
             {% if owed.made %} and activity_on not in ({{ owed.made | join(', ') }}) {% endif %}
     ),
 

@@ -48,7 +48,7 @@ heard as (
         occurred_at,
         min(settled_at) as ingested_at
     from {{ ref('int_people__moments') }}
-    where event_name = 'Signed Up' and is_human
+    where event_name = 'Signed Up' and is_human and user_id in (select user_id from brought)
     group by user_id, occurred_at
 ),
 
@@ -58,6 +58,7 @@ first_invites as (
         user_id,
         min(occurred_at) as first_invited_at
     from invites
+    where user_id in (select user_id from brought)
     group by user_id
 )
 

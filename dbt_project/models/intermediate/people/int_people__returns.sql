@@ -36,11 +36,24 @@ user_days as (
         last_event_at
     from {{ ref('int_people__user_days') }}
     {% if days is not none %}
-        where
-            {{ any_of('activity_on', days.read) }}
-            and user_id in (select user_id from {{ ref('int_people__user_days') }} where {{ any_of('activity_on', days.made) }})
+        where {{ any_of('activity_on', days.read) }} {{ 'and activity_on >= ' ~ days.made | first if days.made }}
     {% endif %}
 ),
+
+{% if days is not none %}
+    -- Of the days before those, only the last activity matters.
+    earlier as (
+        select
+            user_id,
+            max(activity_on) as activity_on,
+            max(last_event_at) as last_event_at
+        from {{ ref('int_people__user_days') }}
+        where
+            {{ any_of('activity_on', days.read) }} {{ 'and activity_on < ' ~ days.made | first if days.made }}
+            and user_id in (select user_id from user_days)
+        group by user_id
+    ),
+{% endif %}
 
 learned as (
     select
@@ -49,13 +62,33 @@ learned as (
     from {{ ref('int_people__known_days') }}
 ),
 
-followed as (
+told as (
     select
         *,
         lag(activity_on) over (partition by user_id order by activity_on) as active_before_on,
         lag(last_event_at) over (partition by user_id order by activity_on) as active_before_at
     from user_days
 ),
+
+{% if days is not none %}
+    followed as (
+        select
+            told.user_id,
+            told.activity_on,
+            told.first_event_at,
+            told.last_event_at,
+            coalesce(told.active_before_on, earlier.activity_on) as active_before_on,
+            coalesce(told.active_before_at, earlier.last_event_at) as active_before_at
+        from told
+        left join earlier on told.user_id = earlier.user_id
+        where {{ any_of('told.activity_on', days.made) }}
+    ),
+{% else %}
+    followed as (
+        select * from told
+    ),
+{% endif %}
+
 
 placed as (
     select
@@ -72,9 +105,6 @@ placed as (
         people.signed_up_at
     from followed
     inner join people on followed.user_id = people.user_id
-    {% if days is not none %}
-        where {{ any_of('followed.activity_on', days.made) }}
-    {% endif %}
 ),
 
 gapped as (

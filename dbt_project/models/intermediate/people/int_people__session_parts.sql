@@ -50,7 +50,6 @@ events as (
         from {{ this }}
         where
             (user_id, activity_on) in (select user_id, activity_on from events)
-            and {{ any_of('activity_on', owed.days) }}
             {% if owed.made %} and activity_on not in ({{ owed.made | join(', ') }}) {% endif %}
     ),
 

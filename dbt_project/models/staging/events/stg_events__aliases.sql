@@ -7,7 +7,8 @@ with
 told as (
     select
         {{ json_text('properties', '$.previousId') }} as user_id,
-        max_by(user_id, happened_at) as person_id
+        max_by(user_id, happened_at) as person_id,
+        max(ingested_at) as told_at
     from {{ ref('stg_events__timed') }}
     where type = 'alias' and user_id is not null and {{ json_text('properties', '$.previousId') }} <> user_id
     group by {{ json_text('properties', '$.previousId') }}
@@ -18,7 +19,8 @@ told as (
     hop_{{ hop }} as (
         select
             {{ before }}.user_id,
-            coalesce(further.person_id, {{ before }}.person_id) as person_id
+            coalesce(further.person_id, {{ before }}.person_id) as person_id,
+            {{ before }}.told_at
         from {{ before }}
         left join told as further on {{ before }}.person_id = further.user_id
     ){{ ',' if not loop.last }}
@@ -26,6 +28,7 @@ told as (
 
 select
     user_id,
-    person_id
+    person_id,
+    told_at
 from hop_3
 where user_id <> person_id

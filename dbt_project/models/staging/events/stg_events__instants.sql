@@ -1,7 +1,8 @@
 -- One row per instant at which the warehouse learned of events: how many of stg_events__received they are. Counting them
--- here costs no look at the events of files in place, whose numbers were taken when they were checked.
+-- here costs no look at the events of files in place, whose numbers were taken when they were checked. A table, since every
+-- model of events asks it where it stands.
 
-{{ config(materialized='view', meta={'view_written': 'each_build'}) }}
+{{ config(materialized='table') }}
 
 select
     ingested_at,

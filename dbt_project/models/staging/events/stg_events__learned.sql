@@ -1,7 +1,7 @@
 -- One row, always: through which instant events are known to this build, and how many were received. What a model of events writes into
 -- its rows, so that its next build knows where it stands.
 
-{{ config(materialized='view') }}
+{{ config(materialized='table') }}
 
 select
     max(ingested_at) as built_through,

@@ -1,5 +1,6 @@
 -- One row per event that was received more than once, that is per such (source, event_id): the copy that counts, and how many others came.
--- Copies are looked for only at the instants at which stg_events__keys saw their digest; equal digests of different ids are told apart here.
+-- Copies are looked for only at the instants at which stg_events__keys saw their digest: every copy but the first was suspected when it
+-- came, and the first is known by its instant. Equal digests of different ids are told apart here.
 
 {{ config(
     materialized='incremental',
@@ -12,35 +13,19 @@
 
 with
 
-keys as (
-    select * from {{ ref('stg_events__keys') }} where first_ingested_at is not null
+suspects as (
+    select event_key from {{ ref('stg_events__keys') }} where first_ingested_at is not null and {{ is_new }}
 ),
 
 learned as (
     select * from {{ ref('stg_events__learned') }}
 ),
 
--- Every copy but the first was suspected when it came; the first is known by its instant.
-suspects as (
-    select
-        event_key,
-        ingested_at
-    from keys
-    where event_key in (select fresh.event_key from keys as fresh where {{ is_new }})
-    union
-    select
-        event_key,
-        first_ingested_at as ingested_at
-    from keys
-    where {{ is_new }}
-),
-
 copies as (
-    select received.*
-    from {{ ref('stg_events__received') }} as received
-    inner join suspects
-        on {{ key_of(['received.source', 'received.event_id']) }} = suspects.event_key and received.ingested_at = suspects.ingested_at
-    {% if is_incremental() %} where {{ any_of('received.ingested_at', suspected_instants(this)) }} {% endif %}
+    select * from {{ ref('stg_events__received') }}
+    where
+        {{ key_of(['source', 'event_id']) }} in (select event_key from suspects)
+        {% if is_incremental() %} and {{ any_of('ingested_at', suspected_instants(this)) }} {% endif %}
 ),
 
 arrivals as (
