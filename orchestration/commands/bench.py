@@ -9,6 +9,7 @@ import typer
 
 from orchestration.commands.console import JsonOption, err, out
 from orchestration.errors import Refusal
+from orchestration.settings import ROOT
 
 
 def bench(
@@ -21,6 +22,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """The growth marts against a script by hand and pandas: time, memory, a new day, a late day."""
+    sys.path.insert(0, str(ROOT))  # an installed command looks for modules beside itself, not in the checkout
     try:
         from tests.bench import growth_benchmark, growth_report
     except ModuleNotFoundError as error:
@@ -28,7 +30,13 @@ def bench(
             "bench", f"{error.name} is not here", "Run it from a checkout of the project, with its development extras."
         ) from error
     console = err if as_json else out
-    with tempfile.TemporaryDirectory(prefix="loop-bench-", dir=folder) as place, console.status("starting") as status:
+    try:
+        workplace = tempfile.TemporaryDirectory(prefix="loop-bench-", dir=folder)
+    except OSError as error:
+        raise Refusal(
+            str(folder or "bench"), f"cannot be written ({error.strerror})", "Choose another --folder."
+        ) from error
+    with workplace as place, console.status("starting") as status:
 
         def say(what: str) -> None:
             status.update(what)

@@ -47,6 +47,7 @@ BEFORE_THE_WAREHOUSE = [
     ("replay nowhere.csv good.csv --out scores.csv", "nowhere.csv", "cannot be read"),
     ("replay noise.parquet good.csv --out scores.csv", "noise.parquet", "neither Parquet nor CSV"),
     ("replay good.csv good.csv --out scores.csv", "history", "lacks text"),
+    ("bench --folder nowhere", "nowhere", "cannot be written"),
     ("plan --effect 0 --rate 0.03 --people 1000", "plan", "no effect to find"),
     ("plan --effect 0.1 --rate 0.03 --people 3 --arms 6", "plan", "no one in an arm"),
 ]
