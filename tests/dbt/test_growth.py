@@ -71,10 +71,9 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame, key: Sequence[str])
 
 
 def test_every_activity_is_on_its_day_and_nothing_else(built: Built) -> None:
-    found = built.warehouse.rows("select user_id, activity_on, orders from intermediate.int_people__user_days")
+    found = built.warehouse.rows("select user_id, activity_on, events from intermediate.int_people__user_days")
     assert {(row["user_id"], row["activity_on"]) for row in found} == built.reference.user_days()
-    orders = built.history.doings.query("event_name == 'Order Completed'")
-    assert sum(row["orders"] for row in found) == len(orders)
+    assert sum(row["events"] for row in found) == len(built.history.doings)
 
 
 def test_copies_are_counted_and_never_used(built: Built) -> None:
@@ -220,20 +219,20 @@ def test_new_events_are_added_and_what_is_there_is_left(
 ) -> None:
     """Three arrivals of one day, the last two at the same instant: rows that nothing is added to are not written again."""
     warehouse = new_warehouse(tmp_path)
-    orders = [
+    views = [
         [("u", "a", "08:00"), ("v", "b", "09:00")],
         [("u", "c", "07:00")],
         [("u", "d", "10:00")],
     ]
     seen = []
-    for arrival, learned in zip(orders, ("2026-01-07", "2026-01-08", "2026-01-08"), strict=True):
+    for arrival, learned in zip(views, ("2026-01-07", "2026-01-08", "2026-01-08"), strict=True):
         instant = dt.datetime.fromisoformat(learned)
         rows = [
             {
                 "source": "s",
                 "event_id": name,
                 "type": "track",
-                "event_name": "Order Completed",
+                "event_name": "Product Viewed",
                 "user_id": user,
                 "occurred_at": dt.datetime.fromisoformat(f"2026-01-06T{hour}"),
                 "received_at": instant,
@@ -244,7 +243,7 @@ def test_new_events_are_added_and_what_is_there_is_left(
         ]
         receive(warehouse, pa.Table.from_pylist(rows))
         project.build(warehouse, select=EVENT_MODELS, command="run")
-        days = warehouse.rows("""select user_id, orders, extract(hour from first_event_at) as first,
+        days = warehouse.rows("""select user_id, events, extract(hour from first_event_at) as first,
             extract(hour from last_event_at) as last, received_events as known from intermediate.int_people__known_days order by 1""")
         seen.append([tuple(day.values()) for day in days])
     assert seen == [

@@ -34,10 +34,6 @@ identifies as (
         select * from {{ this }}
         where user_id in (select user_id from new_days) {% if made %} and user_id not in (select user_id from read_again) {% endif %}
     ),
-
-    ordering as (
-        select distinct user_id from new_days where orders > 0 {% if made %} or {{ any_of('activity_on', made) }} {% endif %}
-    ),
 {% endif %}
 
 spans as (
@@ -76,27 +72,6 @@ seen as (
         max(last_event_at) as last_active_at
     from spans
     group by user_id
-),
-
-orders as (
-    select
-        user_id,
-        cast(sum(orders) as bigint) as orders,
-        max(activity_on) as last_ordered_on
-    from {{ ref('int_people__known_days') }}
-    where
-        orders > 0
-        {% if is_incremental() %} and user_id in (select user_id from ordering) {% endif %}
-    group by user_id
-    {% if is_incremental() %}
-        union all
-        select
-            user_id,
-            orders,
-            last_ordered_on
-        from held
-        where user_id not in (select user_id from ordering)
-    {% endif %}
 ),
 
 told_sign_ups as (
@@ -196,8 +171,6 @@ select
     traits.country,
     sign_ups.invited_by,
 
-    coalesce(orders.orders, 0) as orders,
-
     coalesce(last_words.is_yes, true) as is_subscribed,
 
     seen.first_seen_at,
@@ -207,7 +180,6 @@ select
     {{ week_of('sign_ups.signed_up_at') }} as cohort_week,
     case when not last_words.is_yes then last_words.occurred_at end as unsubscribed_at,
     seen.last_active_at,
-    orders.last_ordered_on,
     sign_ups.sign_up_known_at,
     traits.segment_known_at,
     learned.built_through,
@@ -217,4 +189,3 @@ cross join learned
 left join traits on seen.user_id = traits.user_id
 left join sign_ups on seen.user_id = sign_ups.user_id
 left join last_words on seen.user_id = last_words.user_id and last_words.from_the_last = 1
-left join orders on seen.user_id = orders.user_id

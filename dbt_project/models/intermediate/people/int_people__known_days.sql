@@ -18,7 +18,6 @@ events as (
         cast(occurred_at as date) as activity_on,
         occurred_at,
         case when is_activity then occurred_at end as active_at,
-        case when is_activity then event_name end as activity,
         case
             when
                 is_activity
@@ -42,8 +41,6 @@ counted as (
         person_id as user_id,
         activity_on,
         count(active_at) as events,
-        count(case when activity = 'Order Completed' then 1 end) as orders,
-        count(case when activity = 'Invite Sent' then 1 end) as invites,
         count(click) as clicks,
         min(active_at) as first_event_at,
         max(active_at) as last_event_at,
@@ -59,8 +56,6 @@ counted as (
             user_id,
             activity_on,
             events,
-            orders,
-            invites,
             clicks,
             first_event_at,
             last_event_at,
@@ -76,8 +71,6 @@ counted as (
             user_id,
             activity_on,
             cast(sum(events) as bigint) as events,
-            cast(sum(orders) as bigint) as orders,
-            cast(sum(invites) as bigint) as invites,
             cast(sum(clicks) as bigint) as clicks,
             min(first_event_at) as first_event_at,
             max(last_event_at) as last_event_at,

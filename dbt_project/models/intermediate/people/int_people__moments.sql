@@ -67,3 +67,4 @@ select
     learned.received_events
 from needed
 cross join learned
+{{ laid_out_by('needed.activity_on') }}

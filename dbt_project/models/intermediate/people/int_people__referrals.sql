@@ -6,15 +6,6 @@ terms as (
     select * from {{ ref('int_growth_terms') }}
 ),
 
-invites as (
-    select
-        user_id,
-        occurred_at,
-        settled_at as ingested_at
-    from {{ ref('int_people__moments') }}
-    where event_name = 'Invite Sent' and is_activity
-),
-
 sign_ups as (
     select
         user_id,
@@ -30,12 +21,14 @@ brought as (
         sign_ups.invited_by,
         sign_ups.signed_up_at,
         max(invites.occurred_at) as invited_at,
-        min(invites.ingested_at) as invite_ingested_at
+        min(invites.settled_at) as invite_settled_at
     from sign_ups
     cross join terms
-    inner join invites
+    inner join {{ ref('int_people__moments') }} as invites
         on
             sign_ups.invited_by = invites.user_id
+            and invites.event_name = 'Invite Sent'
+            and invites.is_activity
             and sign_ups.signed_up_at >= invites.occurred_at
             and sign_ups.signed_up_at < {{ time_after_days('invites.occurred_at', 'terms.referral_days') }}
     group by sign_ups.user_id, sign_ups.invited_by, sign_ups.signed_up_at
@@ -46,7 +39,7 @@ heard as (
     select
         user_id,
         occurred_at,
-        min(settled_at) as ingested_at
+        min(settled_at) as settled_at
     from {{ ref('int_people__moments') }}
     where event_name = 'Signed Up' and is_human and user_id in (select user_id from brought)
     group by user_id, occurred_at
@@ -57,8 +50,8 @@ first_invites as (
     select
         user_id,
         min(occurred_at) as first_invited_at
-    from invites
-    where user_id in (select user_id from brought)
+    from {{ ref('int_people__moments') }}
+    where event_name = 'Invite Sent' and is_activity and user_id in (select user_id from brought)
     group by user_id
 )
 
@@ -72,7 +65,7 @@ select
     coalesce(
         first_invites.first_invited_at < {{ time_after_days('brought.signed_up_at', 'terms.referral_days') }}, false
     ) as passed_on,
-    greatest(brought.invite_ingested_at, heard.ingested_at) as known_at
+    greatest(brought.invite_settled_at, heard.settled_at) as known_at
 from brought
 cross join terms
 inner join heard on brought.user_id = heard.user_id and brought.signed_up_at = heard.occurred_at

@@ -6,8 +6,6 @@ select
     user_id,
     activity_on,
     events,
-    orders,
-    invites,
     first_event_at,
     last_event_at,
     built_through

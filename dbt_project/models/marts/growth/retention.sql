@@ -21,10 +21,11 @@ people as (
 
 returns as (
     select
-        *,
-        {{ days_between('signed_up_on', 'activity_on') }} as age
-    from {{ ref('int_people__returns') }}
-    where signed_up_on is not null
+        counted.*,
+        {{ days_between('counted.signed_up_on', 'counted.activity_on') }} as age
+    from {{ ref('int_people__returns') }} as counted
+    cross join terms
+    where {{ days_between('counted.signed_up_on', 'counted.activity_on') }} <= terms.retention_days + 1
 ),
 
 sizes as (
