@@ -237,3 +237,11 @@ def test_a_cycle_that_has_not_come_is_refused(place: Path, fresh_loop: Command) 
 
 def test_a_process_of_its_own_ends_the_same_way(files: Path, fresh_loop: Command) -> None:
     assert_refused(fresh_loop("import", "nowhere.csv"), "nowhere.csv", "cannot be read")
+
+
+def test_an_installed_command_finds_the_benchmarks_of_its_checkout(
+    fresh_loop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that pytest has told nothing of the checkout."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert_refused(fresh_loop("bench", "--folder", "nowhere"), "nowhere", "cannot be written")
