@@ -7,6 +7,7 @@ message that cannot be taken goes to quarantine with its position and holds nobo
 
 import datetime as dt
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,7 +38,8 @@ class Stream:
         servers: ``host:port`` of brokers, with commas.
         group: Consumers of one group share the partitions; without it this one reads them all.
         batch: Messages stored in one transaction, at most.
-        idle_seconds: Ends when nothing came for so long.
+        idle_seconds: Ends when nothing came for so long; a wait for the group to deal its partitions does not count.
+        join_seconds: How long a group may take to deal them. Kafka's own limit, ``max.poll.interval.ms``, is five minutes.
         options: Further settings of librdkafka, such as security ones.
     """
 
@@ -46,6 +48,7 @@ class Stream:
     group: str | None = None
     batch: int = 20_000
     idle_seconds: float = 5.0
+    join_seconds: float = 300.0
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -92,7 +95,8 @@ def consume(
         is_opaque: The ids of people are pseudonyms already.
 
     Raises:
-        Refusal: if the brokers or the topic cannot be reached, or the messages after the stored position are gone.
+        Refusal: if the brokers or the topic cannot be reached, the group deals no partitions, or the messages after the stored
+            position are gone.
         WarehouseLocked: if another process writes to the warehouse.
     """
     warehouse.migrate()
@@ -108,14 +112,17 @@ def consume(
     )
     total = Consumed()
     try:
-        _attach(consumer, warehouse, stream)
+        share = _attach(consumer, warehouse, stream)
         while not (stop and stop()):
-            messages = _batch(consumer, stream)
-            if not messages:
+            deals = share.deals
+            if messages := _batch(consumer, stream):
+                total += store(warehouse, messages, clock, is_opaque=is_opaque)
+                if tell:
+                    tell(f"{stream.topic}: {total.messages:,} messages, {total.accepted:,} new events")
+            elif share.is_dealt and share.deals == deals:
                 break
-            total += store(warehouse, messages, clock, is_opaque=is_opaque)
-            if tell:
-                tell(f"{stream.topic}: {total.messages:,} messages, {total.accepted:,} new events")
+            elif not share.is_dealt and time.monotonic() - share.since > stream.join_seconds:
+                raise _undealt(stream)
     except KafkaException as error:
         raise _refusal(stream, error.args[0]) from error
     finally:
@@ -246,22 +253,40 @@ def _table(events: Sequence[_Event]) -> pa.Table:
         return apart.sql(query).to_arrow_table()
 
 
-def _attach(consumer: Consumer, warehouse: Warehouse, stream: Stream) -> None:
-    def starts(partitions: Sequence[int]) -> list[TopicPartition]:
+@dataclass(slots=True)
+class _Share:
+    """Whether a consumer holds its share of the partitions, and since when; ``deals`` counts how often it was given one."""
+
+    is_dealt: bool = False
+    deals: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+    def turn(self, is_dealt: bool) -> None:
+        self.is_dealt, self.deals, self.since = is_dealt, self.deals + is_dealt, time.monotonic()
+
+
+def _attach(consumer: Consumer, warehouse: Warehouse, stream: Stream) -> _Share:
+    def assign(reader: Consumer, partitions: Sequence[int]) -> None:
         with warehouse.connect() as connection:
             known = positions(connection, stream.topic)
-        return [TopicPartition(stream.topic, number, known.get(number, OFFSET_BEGINNING)) for number in partitions]
-
-    if stream.group:
-        consumer.subscribe(
-            [stream.topic],
-            on_assign=lambda reader, given: reader.assign(starts([part.partition for part in given])),
+        reader.assign(
+            [TopicPartition(stream.topic, number, known.get(number, OFFSET_BEGINNING)) for number in partitions]
         )
-        return
+        share.turn(True)
+
+    share = _Share()
     metadata = consumer.list_topics(stream.topic, timeout=max(stream.idle_seconds, 2.0)).topics[stream.topic]
     if metadata.error is not None or not metadata.partitions:
         raise _refusal(stream, metadata.error)
-    consumer.assign(starts(sorted(metadata.partitions)))
+    if stream.group:
+        consumer.subscribe(
+            [stream.topic],
+            on_assign=lambda reader, given: assign(reader, [part.partition for part in given]),
+            on_revoke=lambda _reader, _taken: share.turn(False),
+        )
+    else:
+        assign(consumer, sorted(metadata.partitions))
+    return share
 
 
 def _batch(consumer: Consumer, stream: Stream) -> list[Message]:
@@ -286,6 +311,14 @@ def _refusal(stream: Stream, error: KafkaError | None) -> Refusal:
         )
     reason = error.str() if error is not None else "has no partitions"
     return Refusal(f"topic {stream.topic}", f"cannot be read ({reason})", "Check the brokers, the name and the rights.")
+
+
+def _undealt(stream: Stream) -> Refusal:
+    return Refusal(
+        f"group {stream.group}",
+        f"has dealt no partitions of topic {stream.topic} for {stream.join_seconds:g} seconds",
+        "Look for a member that hangs; the brokers drop it when its session ends.",
+    )
 
 
 def _original(message: Message) -> bytes:

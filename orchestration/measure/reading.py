@@ -187,6 +187,9 @@ def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
             from json_lines where is_object
         ) group by key order by min(__row), min(place)"""
     ).fetchall()
+    if not found and connection.execute("select 1 from json_lines limit 1").fetchall():
+        reason = "holds no JSON object with a value under a name"
+        raise Refusal(path.name, reason, "Write one object per line, with the columns' names as keys.")
     named = list({key.lower(): key for (key,) in reversed(found)}.values())[::-1]
     paths = ", ".join(literal(f'$."{name}"') for name in named)
     picked = ", ".join(f"found[{place}] as {identifier(name)}" for place, name in enumerate(named, 1))

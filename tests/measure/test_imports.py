@@ -109,6 +109,8 @@ def test_an_import_that_dies_at_its_last_step_leaves_nothing_and_can_be_repeated
         ("x.csv.gz", b"no gzip", "x.csv.gz -> cannot be read ("),
         ("x.csv", b"\xff\xfe\x00", "x.csv -> cannot be read ("),
         ("x.json", b"[{]", "x.json -> cannot be read ("),
+        ("x.json", b"[1, 2]", "x.json -> holds no JSON object with a value under a name. Write one object per line"),
+        ("x.ndjson", b'{"program": "p", "sum', "x.ndjson -> holds no JSON object with a value under a name. Write one"),
         ("x.csv", HEADER.replace("sum_y", "clicks").encode() + b"\np,1,e,a,m,1,1\n", "x.csv -> is mapped without sum_y. Map sum_y to"),
     ],
 )  # fmt: skip

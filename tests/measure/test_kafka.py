@@ -4,8 +4,8 @@ import datetime as dt
 import json
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -103,28 +103,36 @@ def test_poison_goes_to_quarantine_with_its_position(cluster: Cluster, stream: S
     assert show(warehouse, row["import_id"], row["row_number"])["original"] == "{broken"
 
 
+# A member that leaves while the group is dealt anew is missed only when its session ends; that must not take long.
+BRIEF = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500"}
+
+
+@pytest.mark.slow
+def test_a_group_that_deals_slowly_is_waited_for(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+    cluster.send(stream.topic, *range(20))
+    # The cluster waits 3 seconds for further members before it deals, six times as long as this one waits for messages.
+    alone = replace(stream, group=f"group-{stream.topic}", idle_seconds=0.5, options=BRIEF)
+    assert consume(warehouse, alone, CLOCK).accepted == 20
+
+
+def test_a_group_that_never_deals_is_refused(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
+    cluster.send(stream.topic, 1)
+    hasty = replace(stream, group=f"group-{stream.topic}", idle_seconds=0.2, join_seconds=0.3, options=BRIEF)
+    with pytest.raises(Refusal, match=rf"group {hasty.group} -> has dealt no partitions .* for 0.3 seconds"):
+        consume(warehouse, hasty, CLOCK)
+
+
 @pytest.mark.slow
 def test_two_consumers_of_a_group_share_without_a_double(
     cluster: Cluster, stream: Stream, warehouse: Warehouse
 ) -> None:
     cluster.send(stream.topic, *range(60))
-    # A member that leaves while the group is dealt anew is missed only when its session ends; that must not take long.
-    brief = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500"}
-    shared = Stream(stream.servers, stream.topic, f"group-{stream.topic}", batch=5, idle_seconds=6, options=brief)
+    shared = replace(stream, group=f"group-{stream.topic}", batch=5, options=BRIEF)
     warehouse.migrate()
-    stored = "select count(*) as n, count(distinct event_id) as ids from raw.events"
-
-    def member(_: int) -> int:
-        """Comes again while something is left: partitions may be handed over for longer than the patience of a run."""
-        accepted, end = 0, time.monotonic() + 120
-        while time.monotonic() < end:
-            accepted += consume(warehouse, shared, CLOCK).accepted
-            if warehouse.rows(stored)[0]["n"] >= 60:
-                break
-        return accepted
-
     with ThreadPoolExecutor() as pool:
-        assert sum(pool.map(member, range(2))) == 60
+        runs = list(pool.map(lambda _: consume(warehouse, shared, CLOCK), range(2)))
+    assert sum(run.accepted for run in runs) == 60
+    stored = "select count(*) as n, count(distinct event_id) as ids from raw.events"
     assert warehouse.rows(stored) == [{"n": 60, "ids": 60}]
 
 
@@ -138,9 +146,10 @@ def test_a_lost_position_is_refused_and_not_skipped(cluster: Cluster, stream: St
         consume(warehouse, stream, CLOCK)
 
 
-def test_brokers_that_are_not_there_are_refused(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("group", [None, "marketing"])
+def test_brokers_that_are_not_there_are_refused(warehouse: Warehouse, group: str | None) -> None:
     with pytest.raises(Refusal, match=r"topic events -> cannot be read \(.*\)\. Check the brokers"):
-        consume(warehouse, Stream("127.0.0.1:1", "events", idle_seconds=0.5), CLOCK)
+        consume(warehouse, Stream("127.0.0.1:1", "events", group, idle_seconds=0.5), CLOCK)
 
 
 @pytest.mark.slow

@@ -83,7 +83,9 @@ told_sign_ups as (
     from {{ ref('int_people__moments') }}
     where
         event_name = 'Signed Up' and is_human
-        {% if is_incremental() %} and received_events > {{ received_by(this) }} {% endif %}
+        {% if is_incremental() %}
+            and (received_events > {{ received_by(this) }} {% if made %} or user_id in (select user_id from read_again) {% endif %})
+        {% endif %}
     {% if is_incremental() %}
         union all
         select
@@ -93,16 +95,6 @@ told_sign_ups as (
             invited_by
         from held
         where signed_up_at is not null
-    {% endif %}
-    {% if made %}
-        union all
-        select
-            user_id,
-            occurred_at,
-            settled_at,
-            invited_by
-        from {{ ref('int_people__moments') }}
-        where event_name = 'Signed Up' and is_human and user_id in (select user_id from read_again)
     {% endif %}
 ),
 
