@@ -12,21 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
-import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
-from orchestration.measure import documents
+from orchestration.measure import cloudevents, documents
 from orchestration.measure.contracts import read_contract
 from orchestration.measure.filedrop import quarantine
 from orchestration.measure.privacy import Seal
 from orchestration.measure.pseudonyms import hold_key, pseudonym_key
 from orchestration.measure.report import Progress
 
-_ATTRIBUTES = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type")
-_REGISTRY_PREFIX = 5  # byte 0 and a schema id, which a registry's serialiser puts before the JSON
 _POSITION_LOST = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
@@ -171,7 +168,7 @@ def _store_partition(
     first, last = _offset(messages[0]), _offset(messages[-1])
     import_id = f"kafka:{topic}:{partition}:{first}"  # the primary key of raw.imports is a second guard
     contract = read_contract("event")
-    table = _table([_event(message) for message in messages])
+    table = cloudevents.read(messages)
     connection.register("messages", table)
     source = "select case when fault is null then cast(document as json) end as json from messages"
     documents.stage(connection, source, contract, now, is_opaque=is_opaque)
@@ -182,7 +179,7 @@ def _store_partition(
         (
             _offset(messages[place]),
             faults[place].as_py() or reason,
-            seal.payload((texts[place].as_py() or "").encode() or _original(messages[place])),
+            seal.payload((texts[place].as_py() or "").encode() or cloudevents.original(messages[place])),
         )
         for place, reason in judged.refused
     ]
@@ -195,62 +192,6 @@ def _store_partition(
         "insert into raw.stream_positions values (?, ?, ?, ?, ?)", [topic, partition, last + 1, import_id, now]
     )
     return Consumed(judged.read, judged.accepted, len(refused), judged.duplicates)
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    value: str | None
-    id: str | None
-    source: str | None
-    time: str | None
-    fault: str | None
-
-
-def _event(message: Message) -> _Event:
-    """A message's value and attributes; what is wrong with its envelope is said, the rest is the contract's business."""
-    headers: dict[str, str] = {}
-    for header in message.headers() or []:
-        key, raw = header[0], header[1]
-        if key.lower() in _ATTRIBUTES and raw is not None:
-            headers[key.lower()] = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    version, kind = headers.get("ce_specversion"), headers.get("content-type", "application/json")
-    fault = None
-    if version is None:
-        fault = "the message has no ce_specversion"
-    elif version != "1.0":
-        fault = "ce_specversion is not 1.0"
-    elif missing := next((name for name in ("ce_id", "ce_source", "ce_type") if not headers.get(name)), None):
-        fault = f"the message has no {missing}"
-    elif "json" not in kind:
-        fault = "content-type is not JSON"
-    body = message.value() or b""
-    body = body if isinstance(body, bytes) else body.encode()
-    text: str | None = None
-    try:
-        text = (body[_REGISTRY_PREFIX:] if body[:1] == b"\0" else body).decode("utf-8")
-    except UnicodeDecodeError:
-        fault = fault or "the value is not UTF-8"
-    if text is not None and not text.lstrip().startswith("{"):
-        fault = fault or "the value is not a JSON object"
-    return _Event(text, headers.get("ce_id"), headers.get("ce_source"), headers.get("ce_time"), fault)
-
-
-def _table(events: Sequence[_Event]) -> pa.Table:
-    columns = {name: [getattr(event, name) for event in events] for name in ("value", "id", "source", "time", "fault")}
-    raw = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-    # Id and source are what the sender's library vouches for, so they win over the value; the time only fills a gap.
-    query = """select
-            case when json_valid(value) and json_type(case when json_valid(value) then value end) = 'OBJECT' then
-                cast(json_merge_patch(
-                    case when "time" is not null then json_object('occurred_at', "time") else '{}' end, value,
-                    case when id is not null then json_object('event_id', id) else '{}' end,
-                    case when source is not null then json_object('source', source) else '{}' end
-                ) as varchar) end as document,
-            case when fault is null and not coalesce(json_valid(value), false) then 'the value is not JSON' else fault end as fault
-        from raw"""
-    with duckdb.connect() as apart:
-        apart.register("raw", raw)
-        return apart.sql(query).to_arrow_table()
 
 
 @dataclass(slots=True)
@@ -319,11 +260,6 @@ def _undealt(stream: Stream) -> Refusal:
         f"has dealt no partitions of topic {stream.topic} for {stream.join_seconds:g} seconds",
         "Look for a member that hangs; the brokers drop it when its session ends.",
     )
-
-
-def _original(message: Message) -> bytes:
-    value = message.value() or b""
-    return value if isinstance(value, bytes) else value.encode()
 
 
 def _offset(message: Message) -> int:

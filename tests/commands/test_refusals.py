@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -224,9 +225,14 @@ def test_the_doctor_says_who_holds_the_warehouse(lock: int, loop: Command) -> No
     assert f"process {lock} is writing to it" in ended.out
 
 
-@pytest.mark.slow
-def test_a_locked_warehouse_is_waited_for_and_then_refused(files: Path, lock: int, fresh_loop: Command) -> None:
-    assert_refused(fresh_loop("import", "good.csv"), "loop.duckdb", f"process {lock} is writing to it")
+@pytest.mark.usefixtures("files")
+def test_a_locked_warehouse_is_waited_for_and_then_refused(
+    lock: int, loop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(vars(Warehouse)["__init__"].__kwdefaults__, "patience_seconds", 2.0)
+    begin = time.monotonic()
+    assert_refused(loop("import", "good.csv"), "loop.duckdb", f"process {lock} is writing to it")
+    assert time.monotonic() - begin > 2
 
 
 @pytest.mark.slow
