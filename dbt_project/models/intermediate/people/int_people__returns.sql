@@ -45,7 +45,6 @@ user_days as (
     earlier as (
         select
             user_id,
-            max(activity_on) as activity_on,
             max(last_event_at) as last_event_at
         from {{ ref('int_people__user_days') }}
         where
@@ -65,30 +64,27 @@ learned as (
 told as (
     select
         *,
-        lag(activity_on) over (partition by user_id order by activity_on) as active_before_on,
         lag(last_event_at) over (partition by user_id order by activity_on) as active_before_at
     from user_days
 ),
 
-{% if days is not none %}
-    followed as (
-        select
-            told.user_id,
-            told.activity_on,
-            told.first_event_at,
-            told.last_event_at,
-            coalesce(told.active_before_on, earlier.activity_on) as active_before_on,
+followed as (
+    select
+        told.user_id,
+        told.activity_on,
+        told.first_event_at,
+        told.last_event_at,
+        {% if days is not none %}
             coalesce(told.active_before_at, earlier.last_event_at) as active_before_at
-        from told
+        {% else %}
+            told.active_before_at
+        {% endif %}
+    from told
+    {% if days is not none %}
         left join earlier on told.user_id = earlier.user_id
         where {{ any_of('told.activity_on', days.made) }}
-    ),
-{% else %}
-    followed as (
-        select * from told
-    ),
-{% endif %}
-
+    {% endif %}
+),
 
 placed as (
     select
@@ -96,12 +92,12 @@ placed as (
         followed.first_event_at,
         followed.last_event_at,
         people.reported_segment,
-        case when followed.activity_on = people.first_active_on then null else followed.active_before_on end as active_before_on,
         followed.active_before_at,
+        cast(followed.active_before_at as date) as active_before_on,
         followed.activity_on = people.first_active_on as is_first_ever,
         case when followed.activity_on >= people.signed_up_on then people.signed_up_on end as signed_up_on,
         {{ days_between('people.signed_up_on', 'followed.activity_on') }} as age,
-        {{ days_between('people.signed_up_on', 'followed.active_before_on') }} as age_before,
+        {{ days_between('people.signed_up_on', 'cast(followed.active_before_at as date)') }} as age_before,
         people.signed_up_at
     from followed
     inner join people on followed.user_id = people.user_id
