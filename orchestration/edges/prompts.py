@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import jinja2
-import yaml
 from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parents[2] / "prompts"
@@ -96,10 +96,9 @@ def _parts(path: Path, text: str) -> tuple[_Front, str]:
     found = _FILE.fullmatch(text)
     if not found:
         raise Refusal(str(path), "has no front matter", _MEND)
+    content = yaml_text.of_text("\n" + found["front"], str(path), _MEND)  # lines are counted as in the file
     try:
-        return _Front.model_validate(yaml.safe_load(found["front"])), found["body"]
-    except yaml.YAMLError as error:
-        raise Refusal(str(path), "front matter is not valid YAML", _MEND) from error
+        return _Front.model_validate(content), found["body"]
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "front matter"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-import yaml
+from orchestration.edges import yaml_text
 
 _FILE = Path(__file__).with_name("content.yaml")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -174,7 +174,7 @@ def _scripts(text: str) -> frozenset[str]:
 
 @cache
 def _lists() -> _Lists:
-    content = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    content = yaml_text.read(_FILE)
     return _Lists(
         tuple(_folded(phrase) for phrase in content["banned_claims"]),
         tuple(_folded(phrase) for phrase in content["leakage"]),

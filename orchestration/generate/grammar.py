@@ -10,9 +10,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 from orchestration.learn.taxonomy import Taxonomy
 
@@ -244,12 +244,9 @@ def _filled(text: str, theme: _Theme, places: Sequence[str], path: Path) -> str:
 
 
 def _load(path: Path) -> _Definition:
+    content = yaml_text.read(path)
     try:
-        definition = _Definition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refusal(str(path), "is not valid YAML", "Mend the file.") from error
+        definition = _Definition.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from orchestration.edges import yaml_text
 from orchestration.learn.phrases import Phrases
 
 LONGEST = 320
@@ -22,7 +21,7 @@ _SLOTS = ("claim", "interval", "proof", "age")
 @cache
 def allowed_words() -> frozenset[str]:
     """Every word that may stand beside the placeholders."""
-    return frozenset(yaml.safe_load(_WORDS.read_text(encoding="utf-8"))["words"])
+    return frozenset(yaml_text.read(_WORDS)["words"])
 
 
 def fault_of(text: str, evidence: int) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 from orchestration.learn.rules import AnyRule, Words
 from orchestration.learn.seen_text import looked_up, see
@@ -88,14 +88,7 @@ class Taxonomy:
                 compile or may take more than linear time.
         """
         path = path or DEFAULT
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise Refusal(
-                str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
-            ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Refusal(str(path), "is not valid YAML", _REMEDY) from error
+        content = yaml_text.read(path, remedy=_REMEDY)
         try:
             return cls(_Definition.model_validate(content))
         except ValidationError as error:

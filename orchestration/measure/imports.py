@@ -5,8 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
+from orchestration.edges import yaml_text
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
@@ -121,7 +120,7 @@ def _raise_first(refusals: Sequence[Refusal]) -> None:
 
 
 def _drop_mapping(drop: Drop) -> Mapping:
-    said = yaml.safe_load(drop.options()) or {}
+    said = yaml_text.of_text(drop.options(), f"{drop.place}/{OPTIONS}") or {}
     if not isinstance(said, dict) or set(said) - {"ids"} or said.get("ids", "people") not in {"people", "opaque"}:
         raise Refusal(
             f"{drop.place}/{OPTIONS}",

@@ -9,9 +9,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parent / "mappings"
@@ -79,14 +79,7 @@ class Mapping(_Strict):
         Raises:
             Refusal: if the file cannot be read, is not YAML or holds no valid mapping.
         """
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise Refusal(
-                str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
-            ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Refusal(str(path), "is not valid YAML", _HELP.format(names=", ".join(names()))) from error
+        content = yaml_text.read(path, remedy=_HELP.format(names=", ".join(names())))
         return Mapping.of(content, str(path))
 
     @staticmethod

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from orchestration.edges import yaml_text
 
 FIELDS = Path(__file__).with_name("person_fields.yaml")
 AGENTS = Path(__file__).parents[2] / "dbt_project" / "seeds" / "machine_agents.csv"
@@ -133,7 +134,7 @@ class Redactor:
 
 @cache
 def _actions(provider: str) -> dict[str, str]:
-    content = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+    content = yaml_text.read(FIELDS)
     if provider not in content:
         raise Unreadable(f"{FIELDS.name} does not say who is named in what {provider} sends")
     fields = _Fields.model_validate(content[provider])

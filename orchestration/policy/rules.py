@@ -15,6 +15,7 @@ from typing import Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 from orchestration.policy.expressions import Expression, ExpressionError, plain
 from orchestration.policy.facts import FACTS, Stage, Value, checked
@@ -204,16 +205,7 @@ def _check_example(rule: Rule, number: int, example: Example, where: str) -> Non
 
 def _read(file: Path) -> list[tuple[Rule, str]]:
     """Rules of a file, each with where it stands."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        content, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise Refusal(str(file), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Refusal(
-            str(file), f"is not valid YAML{f' at line {mark.line + 1}' if mark else ''}", "Mend it."
-        ) from error
+    content, node = yaml_text.read_nodes(file, remedy="Mend it.")
     lines = _lines(node)
     try:
         found = _File.model_validate(content).rules

@@ -4,8 +4,9 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from orchestration.edges import yaml_text
 
 _FILE = Path(__file__).parent / "data" / "channel_limits.yaml"
 _JOINER = "\u200d"
@@ -67,5 +68,5 @@ def graphemes(text: str) -> int:
 
 @cache
 def _limits() -> dict[str, Limits]:
-    content = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    content = yaml_text.read(_FILE)
     return {channel: Limits.model_validate(limits) for channel, limits in content.items()}

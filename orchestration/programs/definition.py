@@ -5,9 +5,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 from orchestration.programs.channel_limits import Limits, graphemes, limits_of
 from orchestration.programs.metric import Metric, Strict
@@ -269,14 +269,7 @@ def read_program(path: Path) -> Program:
     Raises:
         Refusal: if the file is missing, is not YAML, or says something a program may not say.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Refusal(str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise Refusal(str(path), f"is not valid YAML{line}", "Mend the file; `loop doctor` checks it.") from error
+    content = yaml_text.read(path, remedy="Mend the file; `loop doctor` checks it.")
     try:
         return Program.model_validate(content)
     except ValidationError as error:

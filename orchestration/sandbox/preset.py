@@ -4,9 +4,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parent / "presets"
@@ -205,10 +205,9 @@ def read_preset(name: str) -> Preset:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise Refusal(f"preset {name}", "does not exist", f"Choose one of {known}, or give the path of a YAML file.")
+    content = yaml_text.read(path, f"preset {name}")
     try:
-        return Preset.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refusal(f"preset {name}", "is not valid YAML", "Mend the file.") from error
+        return Preset.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"

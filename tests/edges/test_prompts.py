@@ -118,7 +118,7 @@ def test_wrong_inputs_are_refused(tmp_path: Path, inputs: dict[str, object], rea
     ("content", "reason"),
     [
         ("Hello", "no front matter"),
-        ("---\nname: [\n---\nHello", "not valid YAML"),
+        ("---\nname: [\n---\nHello", "not valid YAML at line 3"),
         ("---\nname: hello\ninputs: [who]\n---\n{{ who }}", "version_notes"),
         (FRONT.replace("inputs", "model: x\ninputs") + "{{ who }}", "model"),
         (FRONT.replace("name: hello", "name: bye") + "{{ who }}", "calls itself bye"),

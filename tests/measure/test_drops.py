@@ -141,6 +141,23 @@ def test_a_new_state_is_read_again_and_brings_what_is_new(bucket: Bucket, wareho
     assert len(bucket.fetched) == count + 1, "how a file is read is part of its state"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (b"ids: [\n", "bucket:///data/.drop.yaml -> is not valid YAML at line 2. Mend the file."),
+        (b"ids: secret\n", "bucket:///data/.drop.yaml -> says what is not understood. Write `ids: opaque` or"),
+    ],
+)
+def test_options_that_are_not_understood_are_refused(
+    options: bytes, message: str, bucket: Bucket, warehouse: Warehouse
+) -> None:
+    bucket.pipe({"/data/x.ndjson": told(1), "/data/.drop.yaml": options})
+    with pytest.raises(Refusal) as refusal:
+        intake_drop(warehouse, "bucket://data", LATER)
+    assert str(refusal.value).startswith(message)
+    assert bucket.fetched == []
+
+
 def test_a_file_that_changes_while_it_is_fetched_waits(bucket: Bucket, warehouse: Warehouse) -> None:
     bucket.pipe_file("/data/x.ndjson", told(1))
     Bucket.on_fetch = lambda files, path: files.pipe_file(path, told(1, 2))

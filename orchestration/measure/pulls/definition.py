@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 
 SOURCES = Path(__file__).parents[1] / "sources"
@@ -94,9 +94,10 @@ def read_sources(folder: Path = SOURCES) -> dict[str, Source]:
     """
     found = {}
     for path in sorted(folder.glob("*.yaml")):
+        content = yaml_text.read(path, f"source {path.name}")
         try:
-            source = Source.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, ValidationError) as error:
+            source = Source.model_validate(content)
+        except ValidationError as error:
             raise Refusal(f"source {path.name}", str(error).splitlines()[0], "Mend the file.") from error
         if source.name != path.stem:
             raise Refusal(f"source {path.name}", f"calls itself {source.name}", "Name file and source alike.")
