@@ -118,8 +118,11 @@ def consume(
                     tell(f"{stream.topic}: {total.messages:,} messages, {total.accepted:,} new events")
             elif share.is_dealt and share.deals == deals:
                 break
-            elif not share.is_dealt and time.monotonic() - share.since > stream.join_seconds:
-                raise _undealt(stream)
+            elif not share.is_dealt:
+                if time.monotonic() - share.since > stream.join_seconds:
+                    raise _undealt(stream)
+                if tell:
+                    tell(f"{stream.topic}: waiting for group {stream.group} to deal its partitions")
     except KafkaException as error:
         raise _refusal(stream, error.args[0]) from error
     finally:

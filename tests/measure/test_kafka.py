@@ -112,7 +112,9 @@ def test_a_group_that_deals_slowly_is_waited_for(cluster: Cluster, stream: Strea
     cluster.send(stream.topic, *range(20))
     # The cluster waits 3 seconds for further members before it deals, six times as long as this one waits for messages.
     alone = replace(stream, group=f"group-{stream.topic}", idle_seconds=0.5, options=BRIEF)
-    assert consume(warehouse, alone, CLOCK).accepted == 20
+    told: list[str] = []
+    assert consume(warehouse, alone, CLOCK, told.append).accepted == 20
+    assert told[0] == f"{stream.topic}: waiting for group {alone.group} to deal its partitions"
 
 
 def test_a_group_that_never_deals_is_refused(cluster: Cluster, stream: Stream, warehouse: Warehouse) -> None:
