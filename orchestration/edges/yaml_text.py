@@ -1,4 +1,4 @@
-"""YAML, read one way everywhere: by libyaml where PyYAML was built with it, in a tenth of the time.
+"""YAML, read one way everywhere: by libyaml where PyYAML was built with it, in an eighth of the time.
 
 Source: https://pyyaml.org/wiki/PyYAMLDocumentation
 """
