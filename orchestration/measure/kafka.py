@@ -36,7 +36,7 @@ class Stream:
         group: Consumers of one group share the partitions; without it this one reads them all.
         batch: Messages stored in one transaction, at most.
         idle_seconds: Ends when nothing came for so long; a wait for the group to deal its partitions does not count.
-        join_seconds: How long a group may take to deal them. Kafka's own limit, ``max.poll.interval.ms``, is five minutes.
+        join_seconds: How long a group may take to deal them; as long as Kafka's ``max.poll.interval.ms`` where nobody sets it.
         options: Further settings of librdkafka, such as security ones.
     """
 
@@ -111,12 +111,12 @@ def consume(
     try:
         share = _attach(consumer, warehouse, stream)
         while not (stop and stop()):
-            deals = share.deals
+            since = share.since
             if messages := _batch(consumer, stream):
                 total += store(warehouse, messages, clock, is_opaque=is_opaque)
                 if tell:
                     tell(f"{stream.topic}: {total.messages:,} messages, {total.accepted:,} new events")
-            elif share.is_dealt and share.deals == deals:
+            elif share.is_dealt and share.since == since:
                 break
             elif not share.is_dealt:
                 if time.monotonic() - share.since > stream.join_seconds:
@@ -199,14 +199,13 @@ def _store_partition(
 
 @dataclass(slots=True)
 class _Share:
-    """Whether a consumer holds its share of the partitions, and since when; ``deals`` counts how often it was given one."""
+    """Whether a consumer holds its share of the partitions, and since when (monotonic seconds)."""
 
     is_dealt: bool = False
-    deals: int = 0
     since: float = field(default_factory=time.monotonic)
 
     def turn(self, is_dealt: bool) -> None:
-        self.is_dealt, self.deals, self.since = is_dealt, self.deals + is_dealt, time.monotonic()
+        self.is_dealt, self.since = is_dealt, time.monotonic()
 
 
 def _attach(consumer: Consumer, warehouse: Warehouse, stream: Stream) -> _Share:
