@@ -4,13 +4,14 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
 from orchestration.build.checking import TAG, Checks
+from orchestration.edges.locks import alone
 from orchestration.errors import LoopError, Refusal
 
 _INSTANCE = """\
@@ -60,6 +61,15 @@ def _instance(warehouse: Path) -> Iterator[dg.DagsterInstance]:
     dagster_home(warehouse)
     with dg.DagsterInstance.get() as instance:
         yield instance
+
+
+def turning(warehouse: Path) -> AbstractContextManager[None]:
+    """The right to turn the loop of a warehouse: one process at a time, because two would send from what the other has half done.
+
+    Raises:
+        WarehouseLocked: if another process turns it.
+    """
+    return alone(warehouse / ".turning.lock", str(warehouse), "turns its loop")
 
 
 def run_cycle(

@@ -13,7 +13,6 @@ No address ever gets here.
 """
 
 import datetime as dt
-import fcntl
 import os
 import secrets
 import sqlite3
@@ -24,7 +23,8 @@ from pathlib import Path
 from typing import Self
 
 from orchestration.deploy.queued import Event, InDoubt, Message, Resolution, State
-from orchestration.errors import Refusal, WarehouseLocked
+from orchestration.edges.locks import alone
+from orchestration.errors import Refusal
 
 NAME = "outbox.sqlite"
 _AFTER: dict[Resolution, State] = {"sent": "accepted", "not_sent": "refused", "again": "queued"}
@@ -95,17 +95,8 @@ class Outbox:
         Raises:
             WarehouseLocked: if another process sends.
         """
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WarehouseLocked(
-                    str(self.path), "another process is sending", "Wait for it to end, or stop it."
-                ) from error
+        with alone(self.path.with_suffix(".lock"), str(self.path), "is sending"):
             yield
-        finally:
-            os.close(descriptor)
 
     def add(self, messages: Iterable[Message], now: dt.datetime) -> int:
         """Queues the messages that are not there yet; returns how many those were."""

@@ -1,6 +1,5 @@
 """dbt, in this process: one parsed manifest, many builds (a subprocess would cost seven seconds each time)."""
 
-import fcntl
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestration.edges.locks import held
 from orchestration.edges.views import fingerprint, kept_views, remember, standing
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
@@ -88,12 +88,9 @@ class DbtProject:
     def _alone(self) -> Iterator[None]:
         """Keeps other processes from parsing, and from reading what a parse has written by half (dbt writes its files in place)."""
         self.target.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.target / ".parsing", os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        (self.target / ".parsing").touch()
+        with held(self.target / ".parsing"):
             yield
-        finally:
-            os.close(descriptor)
 
     def _newest(self) -> float:
         folders = ("models", "semantic_models", "macros", "seeds", "tests")

@@ -3,8 +3,6 @@
 The engine reads no bzip2, and half a zstd file as an empty one, without a word.
 """
 
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from orchestration.edges.locks import held
 from orchestration.errors import Refusal
 
 _UNPACKED = {".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2"}
@@ -58,23 +57,12 @@ def room(beside: Path) -> Iterator[Path]:
     """A folder of its own for copies in clear, gone at the end; what a kill left of earlier ones goes first."""
     parent = beside / "unpacked"
     parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held:
-        with _lock(parent):
+    with ExitStack() as stack:
+        with held(parent):
             for left in parent.iterdir():
-                with suppress(BlockingIOError), _lock(left, wait=False):
+                with suppress(BlockingIOError, FileNotFoundError), held(left, wait=False):
                     shutil.rmtree(left)
             folder = Path(tempfile.mkdtemp(dir=parent))
-            held.enter_context(_lock(folder))
-        held.callback(shutil.rmtree, folder)
+            stack.enter_context(held(folder))
+        stack.callback(shutil.rmtree, folder)
         yield folder
-
-
-@contextmanager
-def _lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Holds a folder against other processes, and against other rooms of this one."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from orchestration.build.checking import Checks
 from orchestration.deploy.batches import batch_times
 from orchestration.deploy.experiments import starts_of
 from orchestration.edges.clock import SystemClock, cycle_of
@@ -99,7 +100,7 @@ def run_demo(
     definitions = folder / "world" / "programs"
     running = _sandbox_programs(definitions, programs, world)
     program = next(item for item in running if item.program == NEWSLETTER)
-    done = _read(folder)
+    done, turn = _read(folder), _Turning(world, folder, definitions, seed, progress)
     for number, day in enumerate(days):
         finished = number - 1
         if finished >= 0 and finished < len(done):
@@ -107,27 +108,11 @@ def run_demo(
         if number < len(done) or (number == len(done) == cycles):
             continue
         now = dt.datetime.combine(day, dt.time())
-        progress(f"cycle {number + 1} of {cycles}: the week passes" if number < cycles else "the last week passes")
-        world.advance(now)
-        last = number == cycles
-        progress(
-            "a last look: measure, build, learn"
-            if last
-            else f"cycle {number + 1} of {cycles}: measure, build, learn, generate, deploy"
-        )
-        stages = ("measure", "build", "learn") if last else ()
-        run_cycle(
-            folder,
-            definitions,
-            "weekly",
-            seed,
-            day.isoformat(),
-            fixed_time=now.isoformat(),
-            only=stages,
-            checks="all" if last else "evidence",
-        )
-        if not last:
-            _later_batches(world, running, definitions, folder, seed, day, progress)
+        if number == cycles:
+            turn.until(now, day, "a last look: measure, build, learn", only=("measure", "build", "learn"), checks="all")
+        else:
+            turn.until(now, day, f"cycle {number + 1} of {cycles}: measure, build, learn, generate, deploy")
+            _later_batches(turn, running, day)
         if finished >= len(done):
             done.append(_score(warehouse, program, folder, cycle_of(days[finished], "weekly"), cycle_of(day, "weekly")))
             _write(folder, done)
@@ -140,15 +125,45 @@ def run_demo(
     return Demo(program, tuple(done[:cycles]), learnings, value, messages, results)
 
 
-def _later_batches(
-    world: World,
-    running: Sequence[Program],
-    programs: Path,
-    folder: Path,
-    seed: int,
-    day: dt.date,
-    progress: Callable[[str], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Turning:
+    """Turns the loop of a world from moment to moment."""
+
+    world: World
+    folder: Path
+    programs: Path
+    seed: int
+    progress: Callable[[str], None]
+
+    def until(
+        self, moment: dt.datetime, day: dt.date, what: str, only: Sequence[str] = (), checks: Checks = "evidence"
+    ) -> None:
+        """Lets time pass until a moment and runs stages of a cycle then, unless an earlier run has gone past that moment.
+
+        It had run them before it went on; and what the world has sent since would be events of the future, which intake refuses.
+
+        Args:
+            day: First day of the cycle.
+            only: Stages to run; empty runs all.
+        """
+        if self.world.now > moment:
+            return
+        self.progress(f"{what.partition(':')[0]}: time passes")
+        self.world.advance(moment)
+        self.progress(what)
+        run_cycle(
+            self.folder,
+            self.programs,
+            "weekly",
+            self.seed,
+            day.isoformat(),
+            fixed_time=moment.isoformat(),
+            only=only,
+            checks=checks,
+        )
+
+
+def _later_batches(turn: _Turning, running: Sequence[Program], day: dt.date) -> None:
     """Runs the loop again whenever a later batch of the week's sends is due."""
     due = sorted(
         {
@@ -159,19 +174,8 @@ def _later_batches(
         }
     )
     for number, moment in enumerate(due, 1):
-        progress(f"the week passes: batch {number} of {len(due)} that wait for what the earlier ones show")
-        world.advance(moment)
-        stages = ("measure", "build", "deploy")
-        run_cycle(
-            folder,
-            programs,
-            "weekly",
-            seed,
-            day.isoformat(),
-            fixed_time=moment.isoformat(),
-            only=stages,
-            checks="evidence",
-        )
+        what = f"batch {number} of {len(due)} of the week, by what the earlier ones show: measure, build, deploy"
+        turn.until(moment, day, what, only=("measure", "build", "deploy"))
 
 
 def _sandbox_programs(folder: Path, names: Sequence[str], world: World) -> list[Program]:

@@ -60,13 +60,14 @@ def save(folder: Path, state: State, events: pa.Table) -> Path:
     return draft
 
 
-def commit(draft: Path) -> None:
-    """Makes a saved state the one that holds and forgets the others."""
+def commit(draft: Path) -> Path:
+    """Makes a saved state the one that holds and forgets the others; returns where it is now."""
     final = draft.with_name(draft.name.removeprefix(".").removesuffix(".part"))
     draft.rename(final)
     for old in final.parent.iterdir():
         if old != final:
             shutil.rmtree(old, ignore_errors=True)
+    return final
 
 
 def newest(folder: Path) -> Path | None:

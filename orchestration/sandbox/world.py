@@ -101,19 +101,25 @@ class World:
             Refusal: if the outbox holds what is no message or the state is damaged; nothing is changed then.
         """
         end, newest = micros(until), state.newest(self._states)
-        name = moment(end).strftime("events-%Y%m%dT%H%M%S%f.parquet")
-        target = self.inbox / name
         before = state.load(newest, self._chance) if newest else state.State.first(self.preset, self._chance)
+        if newest:
+            self._drop(newest)  # a kill may have come between
         if end > before.now:
             after, events = self._step(before, end)
-            draft = state.save(self._states, after, events)
-            _drop(draft, target)
-            state.commit(draft)
-        elif newest is None or end < before.now:
-            return None
-        elif not target.exists():
-            _drop(newest, target)
-        return target
+            newest = state.commit(state.save(self._states, after, events))
+            self._drop(newest)
+        return self._file(newest) if newest and end == int(newest.name) else None
+
+    def _file(self, step: Path) -> Path:
+        return self.inbox / moment(int(step.name)).strftime("events-%Y%m%dT%H%M%S%f.parquet")
+
+    def _drop(self, step: Path) -> None:
+        """Puts the events of a step into the inbox: after the step is the state that holds, so that no file is ahead of the world."""
+        target = self._file(step)
+        if not target.exists():
+            draft = target.with_name(f".{target.name}.part")
+            shutil.copyfile(step / state.EVENTS, draft)
+            draft.rename(target)
 
     def _step(self, before: state.State, end: int) -> tuple[state.State, pa.Table]:
         messages, outbox = collect(
@@ -170,9 +176,3 @@ def identity(folder: Path) -> tuple[Preset, int]:
 
 def _identity(folder: Path) -> Path:
     return folder / "world" / "world.json"
-
-
-def _drop(folder: Path, target: Path) -> None:
-    draft = target.with_name(f".{target.name}.part")
-    shutil.copyfile(folder / state.EVENTS, draft)
-    draft.rename(target)

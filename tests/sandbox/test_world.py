@@ -109,7 +109,7 @@ def test_again_with_the_same_instant_or_an_earlier_one_changes_nothing(begin: Be
     assert files(play) == before
 
 
-@pytest.mark.parametrize("lost", ["inbox", "state", "both", "draft"])
+@pytest.mark.parametrize("lost", ["inbox", "state", "both", "draft of the state", "draft of the file"])
 def test_a_kill_half_way_loses_and_repeats_nothing(begin: Begin, lost: str) -> None:
     play = mailed(begin(changes=FEW))
     folder = play.world.folder
@@ -117,20 +117,31 @@ def test_a_kill_half_way_loses_and_repeats_nothing(begin: Begin, lost: str) -> N
     target = play.world.advance(NEXT)
     wanted = files(play)
     assert target
-    if lost in {"inbox", "both"}:
+    if lost != "state":
         target.unlink()
-    if lost in {"state", "both", "draft"}:
+    if lost in {"state", "both", "draft of the state"}:
         states = folder / "world" / "states"
         shutil.rmtree(states)
         shutil.copytree(folder.with_name("before") / "world" / "states", states)
-    if lost == "draft":
+    if lost == "draft of the file":
         target.with_name(f".{target.name}.part").write_bytes(b"half")
+    if lost == "draft of the state":
         (next(states.iterdir()).with_name(f".{next(states.iterdir()).name}.part")).mkdir()
     again = World.open(folder, tags_in)
     again.advance(NEXT)
     assert files(Play(again)) == wanted
     play.world.advance(NEXT + DAY)
     assert not play.events().duplicated(["event_id", "received_at"]).any()
+
+
+def test_a_kill_before_the_file_loses_nothing_when_the_next_step_is_another(begin: Begin) -> None:
+    play = mailed(begin(changes=FEW))
+    target = play.world.advance(NEXT)
+    wanted = files(play)
+    assert target
+    target.unlink()
+    World.open(play.world.folder, tags_in).advance(NEXT + DAY)
+    assert files(play).items() > wanted.items()
 
 
 def test_files_fit_the_table_of_the_warehouse(begin: Begin) -> None:

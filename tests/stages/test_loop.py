@@ -1,17 +1,23 @@
 """The whole loop through the real job: deterministic, resumable, honest, and the graph it runs."""
 
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from orchestration.running import turning
+from orchestration.sandbox.world import World
+
 LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
+SECOND_END = dt.datetime.fromisoformat("2026-01-19")
 
 
 def loop(*arguments: str, folder: Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
@@ -40,7 +46,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, sub
 def turned(
     beside: tuple[Path, subprocess.Popen[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, object]]:
-    """Two cycles, the first run killed in the middle of its second cycle."""
+    """Two cycles, the first run killed when the world had lived the second one's week and nothing of it was measured."""
     folder = tmp_path_factory.mktemp("loop")
     process = subprocess.Popen(
         [*LOOP, "demo", "--cycles", "2", "--seed", "3"],
@@ -51,11 +57,20 @@ def turned(
     )
     assert process.stdout is not None
     process.stdout.readline()  # the first finished cycle
+    patience = time.monotonic() + 60
+    while world_in(folder) < SECOND_END and time.monotonic() < patience:
+        time.sleep(0.01)
     process.kill()
     process.wait()
+    assert world_in(folder) == SECOND_END
+    assert rows(folder, "select count(*) from raw.imports") == [(2,)]
     done = loop("demo", "--cycles", "2", "--seed", "3", "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout.splitlines()[-1])
+
+
+def world_in(folder: Path) -> dt.datetime:
+    return World.open(folder).now
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
@@ -124,6 +139,16 @@ def test_the_same_seed_gives_the_same_loop(
     assert rows(folder, creatives) == rows(again, creatives)
     learnings = "select * from marts.learnings order by evidence_id"
     assert repr(rows(folder, learnings)) == repr(rows(again, learnings))
+
+
+def test_two_processes_do_not_turn_one_loop(tmp_path: Path) -> None:
+    (tmp_path / "world").mkdir()
+    with turning(tmp_path):
+        for command in (["demo"], ["demo", "--fresh"], ["run"]):
+            refused = loop(*command, folder=tmp_path)
+            assert refused.returncode == 2
+            assert f"process {os.getpid()} turns its loop" in refused.stderr.replace("\n", " ")
+    assert (tmp_path / "world").is_dir()
 
 
 @pytest.mark.slow
