@@ -12,8 +12,8 @@
         select
             program,
             within_days,
-            {{ joined_text("concat('|', event_name)", 'step_number') }} as step_names
-        from {{ steps }}
+            {{ names_of_steps('steps') }} as step_names
+        from {{ steps }} as steps
         group by program, within_days
     {%- endset -%}
     {%- set definitions = run_query(defined).rows -%}
@@ -31,3 +31,6 @@
     {%- endset -%}
     {{ return(days_of(first) | first) }}
 {% endmacro %}
+
+{# A program's steps in one text, such as |Signed Up|Feature Used: by it a build knows whether the definition is the one it made its rows by. #}
+{% macro names_of_steps(steps) %}{{ return(joined_text("concat('|', " ~ steps ~ ".event_name)", steps ~ '.step_number')) }}{% endmacro %}

@@ -50,7 +50,7 @@ patterns as (
         steps.program,
         steps.within_days,
         concat('%', {{ joined_text("concat('|', tokens.token, '|%')", 'steps.step_number') }}) as pattern,
-        {{ joined_text("concat('|', steps.event_name)", 'steps.step_number') }} as step_names
+        {{ names_of_steps('steps') }} as step_names
     from steps
     inner join tokens on steps.program = tokens.program and steps.event_name = tokens.event_name
     group by steps.program, steps.within_days
