@@ -27,7 +27,7 @@ people as (
         count(*) as sessions,
         count(case when clicks > 0 then 1 end) as clicked,
         sum(events) as events,
-        sum(length_seconds) as seconds
+        {{ exact_total('length_seconds') }} as seconds
     from sessions
     group by user_id, started_on
 ),
