@@ -72,6 +72,25 @@ def turning(warehouse: Path) -> AbstractContextManager[None]:
     return alone(warehouse / ".turning.lock", str(warehouse), "turns its loop")
 
 
+def require_cycle(key: str) -> None:
+    """Checks that a cycle can be run, before anything is made.
+
+    Raises:
+        Refusal: if the project was never parsed, or the cycle lies in the future or too far back.
+    """
+    from orchestration.cadence import FIRST_DAY, PARTITIONS
+    from orchestration.edges.dbt import MANIFEST
+
+    if not MANIFEST.exists():
+        raise Refusal("dbt manifest", "is missing", "Run `loop manifest`.")
+    if not PARTITIONS.has_partition_key(key):
+        raise Refusal(
+            f"cycle of {key}",
+            "cannot be run",
+            f"Name a cycle that began on {FIRST_DAY} or later, and not in the future.",
+        )
+
+
 def run_cycle(
     warehouse: Path,
     programs: Path,
@@ -92,26 +111,15 @@ def run_cycle(
         checks: Which data tests the build runs.
 
     Raises:
-        Refusal: if the project was never parsed, or the cycle lies in the future or too far back.
+        Refusal: as :func:`require_cycle`.
         LoopError: what a stage refused.
     """
-    from orchestration.edges.dbt import MANIFEST
-
-    if not MANIFEST.exists():
-        raise Refusal("dbt manifest", "is missing", "Run `loop manifest`.")
+    require_cycle(key)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", dg.BetaWarning
         )  # backfill_policy; the lock pins the version that is known to work
         from orchestration.definitions import defs
-    from orchestration.cadence import FIRST_DAY, PARTITIONS
-
-    if not PARTITIONS.has_partition_key(key):
-        raise Refusal(
-            f"cycle of {key}",
-            "cannot be run",
-            f"Name a cycle that began on {FIRST_DAY} or later, and not in the future.",
-        )
 
     config = {
         "resources": {

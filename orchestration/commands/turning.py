@@ -32,21 +32,19 @@ def demo(
     """The whole loop in a simulated world: no account, no key."""
     settings = settings_for(warehouse)
     from orchestration.programs.definition import FOLDER
-    from orchestration.running import turning
-    from orchestration.sandbox.demo import discard, run_demo
+    from orchestration.sandbox.demo import run_demo
     from orchestration.sandbox.summary import cycle_line, print_summary
 
     console = err if as_json else out
     names = sorted(file.stem for file in FOLDER.glob("*.yaml")) if programs == "all" else programs.split(",")
-    with turning(settings.warehouse), console.status("starting") as status:
-        if fresh:
-            discard(settings.warehouse)
+    with console.status("starting") as status:
         result = run_demo(
             settings.warehouse,
             cycles=cycles,
             seed=seed,
             preset=preset or ("newsletter" if names == ["subject_lines"] else "six_programs"),
             programs=names,
+            fresh=fresh,
             progress=status.update,
             report=lambda cycle: console.print(cycle_line(cycle)),
         )
@@ -66,7 +64,7 @@ def run(
     from orchestration.commands.launching import print_outlook
     from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
-    from orchestration.running import run_cycle, turning
+    from orchestration.running import require_cycle, run_cycle, turning
 
     require_ready(settings)
     try:
@@ -76,6 +74,7 @@ def run(
             f"--cycle {cycle}", "is not a date", "Give the first day of the cycle, such as 2026-11-16."
         ) from error
     first = start_of(cycle_of(day, settings.cadence), settings.cadence)
+    require_cycle(first.isoformat())
     with turning(settings.warehouse), out.status(f"cycle of {first}: measure, build, learn, generate, deploy"):
         done = run_cycle(
             settings.warehouse.resolve(),

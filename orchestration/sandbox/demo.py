@@ -20,7 +20,8 @@ from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.programs.definition import FOLDER, Program, read_program
 from orchestration.records import Learning
-from orchestration.running import run_cycle
+from orchestration.running import run_cycle, turning
+from orchestration.sandbox.preset import read_preset
 from orchestration.sandbox.results import ProgramResult, result_of
 from orchestration.sandbox.truth import SentArm, Truth
 from orchestration.sandbox.world import World
@@ -75,6 +76,7 @@ def run_demo(
     seed: int,
     preset: str = "newsletter",
     programs: Sequence[str] = (NEWSLETTER,),
+    fresh: bool = False,
     progress: Callable[[str], None] = lambda message: None,
     report: Callable[[CycleReport], None] = lambda cycle: None,
 ) -> Demo:
@@ -83,17 +85,35 @@ def run_demo(
     Args:
         folder: Warehouse folder; it may hold the same world already, never another one.
         programs: Shipped programs to run; the newsletter's is always one of them.
+        fresh: Throw an earlier demo in the folder away first.
         progress: Told what is happening.
         report: Told each finished cycle.
 
     Raises:
         Refusal: if the folder holds another world, or real data.
+        WarehouseLocked: if another process turns the folder's loop.
     """
     days = [FIRST_MONDAY + dt.timedelta(weeks=week) for week in range(cycles + 1)]
     if days[-1] > SystemClock().now().date():
         most = (SystemClock().now().date() - FIRST_MONDAY).days // 7
         raise Refusal(f"--cycles {cycles}", "would end in the future", f"Ask for at most {most} cycles.")
-    warehouse = Warehouse(folder)
+    read_preset(preset)  # refused before anything is made
+    with turning(folder):
+        if fresh:
+            discard(folder)
+        return _turn(folder, days, seed, preset, programs, progress, report)
+
+
+def _turn(
+    folder: Path,
+    days: Sequence[dt.date],
+    seed: int,
+    preset: str,
+    programs: Sequence[str],
+    progress: Callable[[str], None],
+    report: Callable[[CycleReport], None],
+) -> Demo:
+    warehouse, cycles = Warehouse(folder), len(days) - 1
     _refuse_real_data(warehouse)
     progress("making the world")
     world = World.create(folder, preset, seed)
