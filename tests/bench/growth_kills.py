@@ -15,7 +15,6 @@ import shutil
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ import pyarrow as pa
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from tests.bench.forks import forked
 from tests.dbt.conftest import receive
 from tests.dbt.lives import BATCHES, DAY, RATES, START, random_lives
 
@@ -47,17 +47,17 @@ def run(folder: Path, *, kills: int, seed: int) -> dict[str, int | float]:
     began, draw = time.time(), random.Random(seed)
     batches = told(seed)
     PROJECT.load()
-    _forked(lambda: prepare(folder / "base", batches[0]))
+    forked(lambda: prepare(folder / "base", batches[0]))
     shutil.copytree(folder / "base", folder / "calm")
-    _forked(lambda: take(folder / "calm", batches[1], lambda moments: (folder / "moments").write_text(str(moments))))
+    forked(lambda: take(folder / "calm", batches[1], lambda moments: (folder / "moments").write_text(str(moments))))
     moments = int((folder / "moments").read_text())
-    _forked(lambda: take(folder / "calm", batches[2]))
+    forked(lambda: take(folder / "calm", batches[2]))
     killed, different = folder / "killed", 0
     for target in sorted(draw.sample(range(1, moments + 1), kills)):
         shutil.copytree(folder / "base", killed)
-        _forked(partial(take, killed, batches[1], kill_at=target), KILLED)
-        _forked(partial(take, killed, batches[2]))
-        _forked(lambda: (folder / "found").write_text(json.dumps(compared(folder / "calm", killed))))
+        forked(partial(take, killed, batches[1], kill_at=target), KILLED)
+        forked(partial(take, killed, batches[2]))
+        forked(lambda: (folder / "found").write_text(json.dumps(compared(folder / "calm", killed))))
         tables, found = json.loads((folder / "found").read_text())
         if found:
             different += 1
@@ -143,20 +143,6 @@ def compared(one: Path, other: Path) -> tuple[int, list[str]]:
             if connection.execute(f"select 1 from ({both}) limit 1").fetchone():
                 different.append(table)
         return len(tables), different
-
-
-def _forked(work: Callable[[], object], code: int = 0) -> None:
-    """In a process of its own: a process that has opened DuckDB must not fork."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        os._exit(1)
-    if (ended := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != code:
-        raise RuntimeError(f"a build ended with {ended} instead of {code}")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ import signal
 import ssl
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,6 +33,7 @@ from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.policy.live import LiveRules
 from orchestration.programs.definition import FOLDER, read_program
+from tests.bench.forks import awaited, begun, forked
 from tests.fakes.mail_channels import Channels, mail_channels
 
 PROGRAM = read_program(FOLDER / "subject_lines.yaml")
@@ -75,7 +74,7 @@ class NoonClock:
 def run(folder: Path, channel: str, *, kills: int, recipients: int, seed: int) -> Count:
     """One channel, in a folder of its own."""
     began = time.time()
-    _forked(lambda: prepare(folder, recipients))
+    forked(lambda: prepare(folder, recipients))
     suppressed, held = groups(recipients)
     rng = random.Random(seed)
     os.environ |= {"LOOP_PUBLIC_URL": "https://u.example.test", "LOOP_ADDRESSES": str(folder / "addresses.csv")}
@@ -89,7 +88,7 @@ def run(folder: Path, channel: str, *, kills: int, recipients: int, seed: int) -
         deadline = time.time() + 120
         while time.time() < deadline:
             time.sleep(SETTLE_SECONDS)
-            _wait(_start(folder, channel, channels, began))
+            awaited(_start(folder, channel, channels, began))
             if _is_done(folder, channel):
                 break
         taken = Counter(channels.taken())
@@ -201,12 +200,9 @@ def sender_for(channel: str, channels: Channels, clock: Clock) -> Sender:
 
 
 def _start(folder: Path, channel: str, channels: Channels, began: float) -> int:
-    child = os.fork()
-    if child:
-        return child
-    try:
-        clock = NoonClock(began)
-        despatch(
+    clock = NoonClock(began)
+    return begun(
+        lambda: despatch(
             Warehouse(folder),
             "email",
             sender_for(channel, channels, clock),
@@ -217,10 +213,7 @@ def _start(folder: Path, channel: str, channels: Channels, began: float) -> int:
             is_live=True,
             manner=Manner(["email"], SETTLE_SECONDS, 1.0),
         )
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-    os._exit(1)
+    )
 
 
 def _kill_at(child: int, channels: Channels, target: int, rng: random.Random) -> bool:
@@ -233,24 +226,6 @@ def _kill_at(child: int, channels: Channels, target: int, rng: random.Random) ->
     time.sleep(rng.random() * 0.01)
     os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-def _wait(child: int) -> None:
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
-        raise RuntimeError("the sender did not end well")
-
-
-def _forked(work: Callable[[], None]) -> None:
-    """In a process of its own: a process that has opened DuckDB must not fork."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        os._exit(1)
-    _wait(child)
 
 
 def _is_done(folder: Path, channel: str) -> bool:
