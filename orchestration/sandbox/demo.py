@@ -101,10 +101,10 @@ def run_demo(
     with turning(folder):
         if fresh:
             discard(folder)
-        return _turn(folder, days, seed, preset, programs, progress, report)
+        return _lived(folder, days, seed, preset, programs, progress, report)
 
 
-def _turn(
+def _lived(
     folder: Path,
     days: Sequence[dt.date],
     seed: int,
