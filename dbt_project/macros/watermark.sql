@@ -41,14 +41,14 @@
     {{ return(-1 if known is none else known) }}
 {% endmacro %}
 
-{# Instants at which copies came of what stg_events__keys suspects anew, as literals: only there are they looked for. #}
+{# Instants at which copies came of what stg_events__suspects has anew, as literals: only there are they looked for. #}
 {% macro suspected_instants(built) %}
-    {%- set keys, moments = ref('stg_events__keys'), [] -%}
+    {%- set suspects, moments = ref('stg_events__suspects'), [] -%}
     {%- if execute and is_incremental() -%}
-        {%- set suspected = ' from ' ~ keys ~ ' where first_ingested_at is not null and ' -%}
-        {%- set copies = 'select ingested_at, first_ingested_at' ~ suspected ~ 'event_key in (select event_key' ~ suspected ~ not_taken_in(built) ~ ')' -%}
-        {%- set query = 'with copies as (' ~ copies ~ ') select ingested_at from copies union select first_ingested_at from copies' -%}
-        {%- for row in run_query(query).rows -%}{%- do moments.append("timestamp '" ~ row[0] ~ "'") -%}{%- endfor -%}
+        {%- set arrived = 'select event_key from ' ~ suspects ~ ' where ' ~ not_taken_in(built) -%}
+        {%- for row in run_query('select distinct ingested_at from ' ~ suspects ~ ' where event_key in (' ~ arrived ~ ')').rows -%}
+            {%- do moments.append("timestamp '" ~ row[0] ~ "'") -%}
+        {%- endfor -%}
     {%- endif -%}
     {{ return(moments) }}
 {% endmacro %}

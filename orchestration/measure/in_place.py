@@ -21,6 +21,7 @@ from orchestration.measure.report import ImportReport, Progress, earlier, import
 from orchestration.measure.targets import Targets
 
 _COPY = "Mend the file, or import it without --in-place."
+_NUMBER = "file_row_number"
 _OF_PEOPLE = ("event_id", "user_id", "anonymous_id", "source", "event_name", "send_id")
 _DOCUMENTS = ("properties", "context")
 # The columns of raw.events, in their order.
@@ -73,23 +74,24 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
                 path.name, "was changed after it was taken in", "Put it back, and give new events a new file."
             )
         opened = open_file(connection, path)
+        if _NUMBER in {name.lower() for name in opened.columns}:
+            raise Refusal(path.name, f"has a column {_NUMBER}, as DuckDB names the number of a row", _COPY)
         targets = Targets(mapping, opened.columns, path.name)
         tell(f"{path.name}: checking")
         try:
             rows, plain = _checked(connection, path, mapping, targets, now)
         except duckdb.Error as error:
             raise unreadable(path, error) from error
-        query = _query(path, mapping, targets, plain, import_id, now)
+        [[first]] = connection.execute("select coalesce(sum(events), 0)::bigint from raw.event_files").fetchall()
+        query = _query(path, mapping, targets, plain, import_id, now, first)
         with transaction(connection):
             connection.execute(
-                "insert into raw.event_files values (?, ?, ?, ?, ?, ?, ?)",
-                [import_id, str(path), bytes_, changed_at, rows, query, now],
+                "insert into raw.event_files values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [import_id, str(path), bytes_, changed_at, rows, query, now, first],
             )
             counts = {"read": rows, "accepted": rows, "quarantined": 0}
             report = record(connection, import_id, mapping.kind, path.name, now, **counts)
-            queries = connection.execute("select query from raw.event_files order by ingested_at, path").fetchall()
-            together = "\nunion all\n".join(row[0] for row in queries)
-            connection.execute(f"create or replace view raw.events_in_place as {together}")
+            _show(connection)
     tell(f"{path.name}: {rows:,} events are read in place")
     return report
 
@@ -106,7 +108,17 @@ def require_unchanged(warehouse: Warehouse) -> int:
             raise Refusal(
                 file["path"], "was changed after it was taken in to be read in place", "Put it back as it was."
             )
+    if files and not warehouse.rows("select 1 from raw.events_in_place limit 1"):  # after a migration of the view
+        with warehouse.connect() as connection:
+            _show(connection)
     return len(files)
+
+
+def _show(connection: duckdb.DuckDBPyConnection) -> None:
+    """Writes the view of all files anew."""
+    queries = connection.execute("select query from raw.event_files order by first_row").fetchall()
+    together = "\nunion all\n".join(row[0] for row in queries)
+    connection.execute(f"create or replace view raw.events_in_place as {together}")
 
 
 def _state(path: Path) -> tuple[int, dt.datetime]:
@@ -133,7 +145,7 @@ def _checked(
     while True:
         texts = plain - {"received_at"}
         query = events.judged(mapping, targets, f"select 0 as __row, * from {_reader(path)}", texts)
-        counts = "".join(f", count(*) filter ({rule})" for rule in (*asked.values(), *(doubts[name] for name in plain)))
+        counts = "".join(f", {count}" for count in (*asked.values(), *(doubts[name] for name in plain)))
         [row] = connection.execute(
             f"select count(*), min(reason){counts} from ({query})", events.bounds(now)
         ).fetchall()
@@ -151,31 +163,33 @@ def _checked(
 
 
 def _doubts(mapping: EventsMapping, targets: Targets) -> dict[str, str]:
-    """SQL by column of what cleaning would change in it: what is trimmed or taken for null.
+    """SQL by column of how many texts cleaning would change in it: those it trims or takes for null.
 
     Other scripts have blanks of their own, so their texts are cleaned each time.
     """
     texts = [name for name in (*_TEXTS, *_DOCUMENTS) if targets.is_text_column(name)]
     texts = [name for name in texts if not (name == "event_name" and mapping.aliases)]
     # What is empty or begins with a blank comes before every other text. A case, because `and` would lower every text.
-    rule = """case when {0} < '!' or ends_with({0}, ' ') or strlen({0}) <> length({0}) then true
-        when strlen({0}) = 3 then lower({0}) = 'nan' else false end"""
+    rule = """count(*) filter (case when {0} < '!' or ends_with({0}, ' ') or strlen({0}) <> length({0}) then true
+        when strlen({0}) = 3 then lower({0}) = 'nan' else false end)"""
     doubts = {name: rule.format(_given(name)) for name in texts}
     if targets.has("received_at"):  # never null, it needs no stand-in, and a filter on it reaches the file
-        doubts["received_at"] = "received_read is null"
+        doubts["received_at"] = "count(*) - count(received_read)"
     return doubts
 
 
 def _asked(targets: Targets) -> dict[str, str]:
-    """SQL by fault of the rows that have it, over ``events.judged``."""
+    """SQL by fault of how many rows have it, over ``events.judged``."""
     contract = read_contract("event")
-    asked = {"without an event_id": "id_given is null", "to be set aside": "reason is not null"}
+    asked = {"without an event_id": "count(*) - count(id_given)", "to be set aside": "count(reason)"}
     asked |= {
-        f"with an address in {name}": looks_like_address(_given(name)) for name in _OF_PEOPLE if targets.has(name)
+        f"with an address in {name}": f"count(*) filter ({looks_like_address(_given(name))})"
+        for name in _OF_PEOPLE
+        if targets.has(name)
     }
     asked |= {
-        f"with people in {name}": f"""case when {may_name_people(name, name, contract)}
-            then cast({name} as json) is distinct from {hidden(name, name, contract)} else false end"""
+        f"with people in {name}": f"""count(*) filter (case when {may_name_people(name, name, contract)}
+            then cast({name} as json) is distinct from {hidden(name, name, contract)} else false end)"""
         for name in _DOCUMENTS
         if targets.has(name)
     }
@@ -188,8 +202,15 @@ def _given(name: str) -> str:
 
 
 def _query(
-    path: Path, mapping: EventsMapping, targets: Targets, plain: set[str], import_id: str, now: dt.datetime
+    path: Path,
+    mapping: EventsMapping,
+    targets: Targets,
+    plain: set[str],
+    import_id: str,
+    now: dt.datetime,
+    first: int,
 ) -> str:
+    """SQL of the file's rows as those of raw.events, each with its number, from ``first`` on."""
     columns = events.cleaned(mapping, targets, plain - {"received_at"})
     columns = {name: columns[name] if name == "type" or targets.has(name) else "null" for name in columns}
     clocks = [columns[name] for name in ("received_at", "occurred_at", "sent_at", "original_at") if targets.has(name)]
@@ -200,7 +221,8 @@ def _query(
         "import_id": literal(import_id),
     }
     read = ", ".join(f"cast({columns[name]} as {type_}) as {name}" for name, type_ in _COLUMNS.items())
-    return f"select {read} from {_reader(path)}"
+    number = f"cast({first} + {_NUMBER} as ubigint) as row_key"
+    return f"select {read}, {number} from {_reader(path)}"
 
 
 def _reader(path: Path) -> str:

@@ -63,7 +63,7 @@ def full(folder: Path, path: Path, at: str) -> Figures:
     rest, more_dbt = build(warehouse, ALL, FOUR)
     [counts] = warehouse.rows("""select (select received_events from staging.stg_events__learned) as received,
         (select sum(events)::bigint from intermediate.int_people__user_days) as kept,
-        (select coalesce(sum(duplicates), 0)::bigint from staging.stg_events__repeats) as duplicates""")
+        (select coalesce(sum(duplicates), 0)::bigint from staging.stg_events__repeats where arrival = 1) as duplicates""")
     beside = {"dbt": dbt, "rest_dbt": more_dbt}
     return {"load": load, "models": models, "rest": rest, **beside, **counts, "peak_gb": peak()}
 

@@ -154,7 +154,9 @@ def test_a_rate_is_shown_with_its_interval_or_withheld_with_a_reason(
 
 
 STATES = {
-    "staging.stg_events__repeats": "source, event_id",
+    "staging.stg_events__keys": "event_key, ingested_at",
+    "staging.stg_events__suspects": "event_key, ingested_at",
+    "staging.stg_events__repeats": "source, event_id, arrival",
     "intermediate.int_people__known_days": "user_id, activity_on",
     "intermediate.int_people__moments": "moment_key",
     "intermediate.int_people": "user_id",

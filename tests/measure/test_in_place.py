@@ -92,6 +92,34 @@ def test_ids_of_people_are_not_shown_unasked_and_other_formats_are_imported(tmp_
         attach(warehouse, tmp_path / "events.csv", MAPPING, CLOCK, None)
 
 
+def test_rows_are_numbered_through_all_files(tmp_path: Path) -> None:
+    warehouse = house(tmp_path, "warehouse")
+    for day, letter in enumerate("efg", start=1):
+        path = parquet(tmp_path, GOOD.replace("'e' || i", f"'{letter}' || i"), f"{9 - day}.parquet")
+        attach(warehouse, path, MAPPING, FixedClock(dt.datetime.fromisoformat(f"2026-03-0{day}")), None)
+    numbered = "select row_key, event_id from raw.events_in_place order by row_key"
+    found = warehouse.rows(numbered)
+    assert [row["row_key"] for row in found] == list(range(120))
+    assert [row["event_id"][0] for row in found] == ["e"] * 40 + ["f"] * 40 + ["g"] * 40
+    # A warehouse from before rows had numbers.
+    with warehouse.connect() as connection:
+        connection.execute("""
+            update raw.event_files set query = regexp_replace(query, ', cast[^,]*as row_key', '');
+            alter table raw.event_files drop column first_row;
+            delete from ledger.migrations where name = '0018_rows_in_place'
+        """)
+    warehouse.migrate()
+    assert warehouse.rows(numbered) == []
+    require_unchanged(warehouse)
+    assert warehouse.rows(numbered) == found
+
+
+def test_a_column_named_as_a_rows_number_is_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, f"select *, 1 as File_Row_Number from ({GOOD})")
+    with pytest.raises(Refusal, match=r"has a column file_row_number.*without --in-place"):
+        attach(house(tmp_path, "warehouse"), path, MAPPING, CLOCK, None)
+
+
 def test_a_file_that_changes_or_goes_is_named(tmp_path: Path) -> None:
     warehouse = house(tmp_path, "warehouse")
     path = parquet(tmp_path)

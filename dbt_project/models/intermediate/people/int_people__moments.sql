@@ -43,7 +43,7 @@ needed as (
 )
 
 select
-    {{ key_of(['needed.source', 'needed.event_id']) }} as moment_key,
+    needed.row_key as moment_key,
     needed.person_id as user_id,
     needed.event_name,
     needed.activity_on,

@@ -67,6 +67,7 @@ select
     creative_id,
     send_id,
     import_id,
+    row_key,
 
     type,
     event_name,

@@ -1,6 +1,6 @@
--- One row per event that was received more than once, that is per such (source, event_id): the copy that counts, and how many others came.
--- Copies are looked for only at the instants at which stg_events__keys saw their digest: every copy but the first was suspected when it
--- came, and the first is known by its instant. Equal digests of different ids are told apart here.
+-- One row per copy of an event that was received more than once, that is of such a (source, event_id): the first of them counts. Copies are
+-- looked for only at the instants, and in files by the rows, at which stg_events__suspects has their digests. Equal digests of different
+-- ids are told apart here.
 
 {{ config(
     materialized='incremental',
@@ -9,23 +9,40 @@
     on_schema_change='fail',
 ) }}
 
-{% set is_new = not_taken_in(this) %}
+{% set and_came_at = 'and ' ~ any_of('ingested_at', suspected_instants(this)) if is_incremental() else '' %}
 
 with
 
+arrived as (
+    select event_key from {{ ref('stg_events__suspects') }}
+    where {{ not_taken_in(this) }}
+),
+
 suspects as (
-    select event_key from {{ ref('stg_events__keys') }} where first_ingested_at is not null and {{ is_new }}
+    select
+        event_key,
+        row_in_place
+    from {{ ref('stg_events__suspects') }}
+    where event_key in (select arrived.event_key from arrived)
 ),
 
 learned as (
     select * from {{ ref('stg_events__learned') }}
 ),
 
+-- Read twice and not shared: a shared reading would hold every event.
 copies as (
     select * from {{ ref('stg_events__received') }}
     where
-        {{ key_of(['source', 'event_id']) }} in (select event_key from suspects)
-        {% if is_incremental() %} and {{ any_of('ingested_at', suspected_instants(this)) }} {% endif %}
+        not is_in_place
+        and {{ key_of(['source', 'event_id']) }} in (select suspects.event_key from suspects)
+        {{ and_came_at }}
+    union all
+    select * from {{ ref('stg_events__received') }}
+    where
+        is_in_place
+        and row_key in (select suspects.row_in_place from suspects)
+        {{ and_came_at }}
 ),
 
 arrivals as (
@@ -45,9 +62,12 @@ select
     {% for column in raw_event_columns() %}
         arrivals.{{ column }},
     {% endfor %}
+    arrivals.row_key,
+    arrivals.is_in_place,
+    arrivals.arrival,
     arrivals.duplicates,
     learned.built_through,
     learned.received_events
 from arrivals
 cross join learned
-where arrivals.arrival = 1 and arrivals.duplicates > 0
+where arrivals.duplicates > 0

@@ -7,22 +7,40 @@ repeats as (
     select * from {{ ref('stg_events__repeats') }}
 ),
 
+copies_in_place as (
+    select row_key from repeats
+    where is_in_place
+),
+
 kept as (
     select
         {% for column in raw_event_columns() %}
             received.{{ column }},
         {% endfor %}
+        received.row_key,
         0 as duplicates
     from {{ ref('stg_events__received') }} as received
     left join repeats on received.source = repeats.source and received.event_id = repeats.event_id
-    where repeats.event_id is null
+    where not received.is_in_place and repeats.event_id is null
+    union all
+    select
+        {% for column in raw_event_columns() %}
+            received.{{ column }},
+        {% endfor %}
+        received.row_key,
+        0 as duplicates
+    from {{ ref('stg_events__received') }} as received
+    left join copies_in_place on received.row_key = copies_in_place.row_key
+    where received.is_in_place and copies_in_place.row_key is null
     union all
     select
         {% for column in raw_event_columns() %}
             {{ column }},
         {% endfor %}
+        row_key,
         duplicates
     from repeats
+    where arrival = 1
 ),
 
 said as (
