@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 import time
@@ -127,6 +128,7 @@ def _new_day_after(folder: Path, events: int, days: int, say: Say) -> Figures:
 
 
 def _step(step: str, folder: Path, path: Path | None = None, at: str = "") -> Figures:
+    os.sync()  # else a step waits for what the one before left to be written, in proportion to the history
     command = [sys.executable, "-m", "tests.bench.growth_build", step, str(folder), str(path or ""), at]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
