@@ -41,7 +41,7 @@ user_days as (
 ),
 
 {% if days is not none %}
-    -- Of the days before those, only the last activity matters. Of everyone: to look for those of user_days first takes twice as long.
+    -- Of the days before those, only the last activity matters. Of everyone: to look for those of user_days first takes longer.
     earlier as (
         select
             user_id,
