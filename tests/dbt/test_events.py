@@ -104,6 +104,48 @@ def test_a_merged_person_is_one_person_also_in_the_past(
     assert [(cell["age"], cell["gap"], cell["people"]) for cell in cells] == [(0, None, 1), (1, 1, 1), (2, 1, 1)]
 
 
+def test_identities_are_looked_for_among_new_events_and_none_is_missed(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """A build without any, one more at its instant, a copy, and a merge; what the first build wrote stays as it wrote it."""
+    warehouse = new_warehouse(tmp_path)
+
+    def described(event_id: str, person: str, segment: str, hour: int) -> dict[str, Any]:
+        told = json.dumps({"traits": {"segment": segment}})
+        at = f"2026-01-01T{hour:02}:00"
+        return {"event_id": event_id, "type": "identify", "event_name": None, "user_id": person, "at": at} | {
+            "properties": told
+        }
+
+    viewed = {"event_id": "v", "user_id": "v", "at": "2026-01-02T10:00"}
+    merged = {"event_id": "m", "type": "alias", "event_name": None, "user_id": "u", "at": "2026-01-04T10:00"}
+    merged["properties"] = json.dumps({"previousId": "old"})
+    loads = [
+        ("2026-01-02", [described("first", "u", "new", 8)]),
+        ("2026-01-03", [viewed]),
+        ("2026-01-03", [described("last", "u", "regular", 20), described("middle", "old", "lapsing", 12)]),
+        ("2026-01-05", [described("first", "u", "new", 8), merged]),
+    ]
+    marks = []
+    for ingested, arrived in loads:
+        arrive(warehouse, ingested, *arrived)
+        project.build(warehouse, select=GROWTH_MODELS, exclude=["test_type:unit"])
+        [mark] = (
+            warehouse.rows("""select max(built_through)::date::varchar as through, max(received_events) as received,
+            count(event_id) as events from staging.stg_events__identities""")
+        )
+        marks.append(tuple(mark.values()))
+    assert marks == [("2026-01-02", 1, 1), ("2026-01-03", 2, 1), ("2026-01-03", 4, 3), ("2026-01-05", 6, 4)]
+    rows = warehouse.rows("""select event_id, received_events from staging.stg_events__identities
+        where event_id is not null order by event_id""")
+    assert [tuple(row.values()) for row in rows] == [("first", 1), ("last", 4), ("m", 6), ("middle", 4)]
+    told = warehouse.rows("""select user_id, segment, identify_number from staging.stg_events__identifies
+        order by identify_number""")
+    assert [tuple(row.values()) for row in told] == [("u", "new", 1), ("u", "lapsing", 2), ("u", "regular", 3)]
+    [person] = warehouse.rows("select segment, reported_segment from intermediate.int_people where user_id = 'u'")
+    assert person == {"segment": "regular", "reported_segment": "new"}
+
+
 def test_what_cannot_be_believed_is_labelled_and_counted(
     project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
 ) -> None:

@@ -157,6 +157,7 @@ STATES = {
     "staging.stg_events__keys": "event_key, ingested_at",
     "staging.stg_events__suspects": "event_key, ingested_at",
     "staging.stg_events__repeats": "source, event_id, arrival",
+    "staging.stg_events__identities": "source, event_id",
     "intermediate.int_people__known_days": "user_id, activity_on",
     "intermediate.int_people__moments": "moment_key",
     "intermediate.int_people": "user_id",

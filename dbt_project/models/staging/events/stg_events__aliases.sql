@@ -6,12 +6,12 @@ with
 
 told as (
     select
-        {{ json_text('properties', '$.previousId') }} as user_id,
-        max_by(user_id, happened_at) as person_id,
+        previous_id as user_id,
+        max_by(user_id, occurred_at) as person_id,
         max(ingested_at) as told_at
-    from {{ ref('stg_events__timed') }}
-    where type = 'alias' and user_id is not null and {{ json_text('properties', '$.previousId') }} <> user_id
-    group by {{ json_text('properties', '$.previousId') }}
+    from {{ ref('stg_events__identities') }}
+    where type = 'alias' and previous_id <> user_id
+    group by previous_id
 ),
 
 {% for hop in range(4) %}

@@ -44,7 +44,7 @@ labelled as (
     select
         *,
         case
-            when context is not null and lower({{ json_text('context', '$.test') }}) = 'true' then 'test traffic'
+            when {{ is_test_traffic('context') }} then 'test traffic'
             when is_machine then 'the source says so'
             when user_agent is not null and {{ text_matches("lower(user_agent)", robot) }} then 'user agent of a robot'
             when event_name = 'Email Opened' and user_agent = 'Mozilla/5.0' then 'user agent of a mail privacy proxy'

@@ -1,43 +1,32 @@
--- One row per identify event of a known person: the traits it told, null where it told none or said what cannot be read.
+-- One row per identify event of a known person, with the traits it told: those of a merged id are the person's it became.
 
 with
 
 identifies as (
-    select * from {{ ref('stg_events__events') }}
-    where type = 'identify' and person_id is not null and coalesce(bot_reason, 'none') <> 'test traffic'
+    select * from {{ ref('stg_events__identities') }}
+    where type = 'identify'
 ),
 
-traits as (
+aliases as (
+    select * from {{ ref('stg_events__aliases') }}
+),
+
+told as (
     select
-        source,
-        event_id,
-        person_id as user_id,
-        occurred_at,
-        ingested_at,
-        {% for trait in ['segment', 'timezone', 'country', 'consent'] %}
-            nullif(
-                coalesce(
-                    {{ json_text('properties', '$.' ~ trait) }},
-                    {{ json_text('properties', '$.traits.' ~ trait) }},
-                    {{ json_text('context', '$.traits.' ~ trait) }}
-                ), ''
-            ) as {{ trait }}{{ ',' if not loop.last }}
-        {% endfor %}
+        identifies.source,
+        identifies.event_id,
+        coalesce(aliases.person_id, identifies.user_id) as user_id,
+        identifies.segment,
+        identifies.timezone,
+        identifies.country,
+        identifies.has_consent,
+        identifies.occurred_at,
+        identifies.ingested_at
     from identifies
+    left join aliases on identifies.user_id = aliases.user_id
 )
 
 select
-    source,
-    event_id,
-    user_id,
-    segment,
-    timezone,
-    country,
-    case
-        when lower(consent) in ('true', 'yes', '1') then true
-        when lower(consent) in ('false', 'no', '0') then false
-    end as has_consent,
-    row_number() over (partition by user_id order by occurred_at, ingested_at, source, event_id) as identify_number,
-    occurred_at,
-    ingested_at
-from traits
+    *,
+    row_number() over (partition by user_id order by occurred_at, ingested_at, source, event_id) as identify_number
+from told
