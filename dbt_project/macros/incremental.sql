@@ -18,6 +18,36 @@
 {% macro spark__merged_by(keys, day) %}{{ return(replaced_by(day)) }}{% endmacro %}
 
 {#
+    How a model of people replaces rows of which mostly the same few columns change: those are updated in place, and only rows that differ in
+    another are taken out and put in. DuckDB writes the groups of rows anew that lost many of them, all columns wide; what is updated, column
+    by column. On Spark rows are replaced by their key.
+#}
+{% macro refreshed_by(key, columns) %}{{ return(adapter.dispatch('refreshed_by')(key, columns)) }}{% endmacro %}
+{% macro default__refreshed_by(key, columns) %}
+    {{ return({'incremental_strategy': 'refresh', 'unique_key': key, 'meta': {'refreshed_columns': columns}}) }}
+{% endmacro %}
+{% macro spark__refreshed_by(key, columns) %}{{ return({'incremental_strategy': 'delete+insert', 'unique_key': key}) }}{% endmacro %}
+
+{# SQL of the strategy `refresh`, which dbt looks for under this name. #}
+{% macro get_incremental_refresh_sql(of) %}
+    {%- set key, refreshed = of.unique_key, config.get('meta')['refreshed_columns'] -%}
+    {%- set columns = of.dest_columns | map(attribute='name') | list -%}
+    delete from {{ of.target_relation }} as held using {{ of.temp_relation }} as told
+    where held.{{ key }} = told.{{ key }} and (
+        {%- for column in columns if column != key and column not in refreshed %}
+            {{ 'or ' if not loop.first }}held.{{ column }} is distinct from told.{{ column }}
+        {%- endfor %}
+    );
+    update {{ of.target_relation }} as held
+    set {% for column in refreshed %}{{ column }} = told.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    from {{ of.temp_relation }} as told
+    where held.{{ key }} = told.{{ key }};
+    insert into {{ of.target_relation }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }} from {{ of.temp_relation }} as told
+    where not exists (select 1 from {{ of.target_relation }} as held where held.{{ key }} = told.{{ key }})
+{% endmacro %}
+
+{#
     The end of a model of days: written in the order of a column where it is made whole, so that a later build that needs some days reads
     some row groups. What is added later comes at the end, in the order of time by itself. Partitions need no order.
 #}

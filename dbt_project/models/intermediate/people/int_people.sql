@@ -5,10 +5,9 @@
 
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='user_id',
     on_schema_change='fail',
     pre_hook="{{ forget_merged_people() }}",
+    **refreshed_by('user_id', ['last_active_at', 'built_through', 'received_events']),
 ) }}
 
 {% set made = days_made_anew(this, ref('int_people__known_days')) %}
