@@ -20,7 +20,7 @@
     {%- set made = days_of(
         'with touched as (' ~ touched_rows ~ '), ahead as (select day, ' ~ numbers_to(reach) ~ ' as later from touched),'
         ~ ' recent as (select coalesce((' ~ recent ~ "), date '9999-01-01') as since),"
-        ~ ' moved as (select people.user_id, case when ' ~ not_taken_in(built, 'coalesce(people.segment_known_at, people.sign_up_known_at)')
+        ~ ' moved as (select people.user_id, case when ' ~ not_taken_in(built, 'people.segment_known_at')
         ~ ' then people.first_active_on else people.signed_up_on end as since from ' ~ people ~ ' as people cross join recent'
         ~ ' where (' ~ not_taken_in(built, 'people.sign_up_known_at') ~ ' and people.signed_up_on < recent.since)'
         ~ ' or (' ~ not_taken_in(built, 'people.segment_known_at') ~ ' and people.first_active_on < recent.since))'

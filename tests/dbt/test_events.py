@@ -17,6 +17,8 @@ KINDS = pa.schema([
     ("properties", pa.string()), ("import_id", pa.string()), ("schema_version", pa.int32()),
 ])  # fmt: skip
 
+MANY = 25_000  # people: with some thousand, one thread sorts them all, and the same way each time
+
 
 def arrive(warehouse: Warehouse, ingested: str, *events: dict[str, Any]) -> None:
     """Appends events; each is told by its id, person and time, all else is that of a page viewed."""
@@ -144,6 +146,39 @@ def test_identities_are_looked_for_among_new_events_and_none_is_missed(
     assert [tuple(row.values()) for row in told] == [("u", "new", 1), ("u", "lapsing", 2), ("u", "regular", 3)]
     [person] = warehouse.rows("select segment, reported_segment from intermediate.int_people where user_id = 'u'")
     assert person == {"segment": "regular", "reported_segment": "new"}
+
+
+def test_events_of_the_same_instant_are_told_apart_by_no_chance(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """Each of many people views at 8 and twice at 10 o'clock, the second time told later, and signs up twice at 7, once invited."""
+    warehouse = new_warehouse(tmp_path)
+    people = [f"u{number}" for number in range(MANY)]
+
+    def events(name: str, hour: int, told: str, **values: Any) -> list[dict[str, Any]]:
+        same = {"event_name": name, "at": f"2026-01-01T{hour:02}:00", **values}
+        return [{"event_id": f"{person} {name} {hour} {told}", "user_id": person, **same} for person in people]
+
+    invited = json.dumps({"invited_by": "host"})
+    merges = [
+        {"event_id": person, "type": "alias", "event_name": None, "user_id": person, "at": "2026-01-01T12:00"}
+        | {"properties": json.dumps({"previousId": "old"})}
+        for person in ("second", "first")
+    ]
+    first = [events("Page Viewed", 8, "first"), events("Page Viewed", 10, "first"), events("Signed Up", 7, "first")]
+    again = [events("Page Viewed", 10, "again"), events("Signed Up", 7, "again", properties=invited)]
+    for ingested, arrived in (("2026-01-02", [*first, merges]), ("2026-01-03", again)):
+        arrive(warehouse, ingested, *[event for group in arrived for event in group])
+        project.build(warehouse, select=GROWTH_MODELS, command="run")
+    parts = warehouse.rows("""select extract(hour from started_at) as began, extract(hour from ended_at) as ended, events,
+        count(*) as people from intermediate.int_people__session_parts group by all order by all""")
+    assert [tuple(row.values()) for row in parts] == [(7, 7, 2, MANY), (8, 8, 1, MANY), (10, 10, 2, MANY)]
+    inviters = warehouse.rows("""select invited_by, count(*) as people from intermediate.int_people
+        where signed_up_at is not null group by all""")
+    assert inviters == [{"invited_by": "host", "people": MANY}]
+    assert warehouse.rows("select user_id, person_id from staging.stg_events__aliases") == [
+        {"user_id": "old", "person_id": "first"}
+    ]
 
 
 def test_what_cannot_be_believed_is_labelled_and_counted(

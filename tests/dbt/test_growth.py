@@ -163,6 +163,8 @@ STATES = {
     "intermediate.int_people": "user_id",
     "intermediate.int_people__returns": "activity_on, signed_up_on, segment, days_since_last",
     "intermediate.int_people__activations": "program, user_id",
+    "intermediate.int_people__session_parts": "user_id, started_at",
+    "intermediate.int_people__session_days": "started_on",
     "intermediate.int_people__invite_weeks": "week",
 }
 

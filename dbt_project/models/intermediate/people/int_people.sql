@@ -78,7 +78,7 @@ told_sign_ups as (
         user_id,
         occurred_at,
         settled_at,
-        invited_by
+        nullif(nullif(invited_by, ''), user_id) as invited_by
     from {{ ref('int_people__moments') }}
     where
         event_name = 'Signed Up' and is_human
@@ -97,15 +97,25 @@ told_sign_ups as (
     {% endif %}
 ),
 
+-- Of two sign-ups of the same instant the one that names an inviter counts.
+sign_ups_in_order as (
+    select
+        *,
+        row_number() over (
+            partition by user_id
+            order by occurred_at, case when invited_by is null then 1 else 0 end, settled_at, invited_by
+        ) as sign_up_number
+    from told_sign_ups
+),
+
 sign_ups as (
     select
         user_id,
-        min(occurred_at) as signed_up_at,
-        min_by(settled_at, occurred_at) as sign_up_known_at,
-        -- The inviter of the first sign-up, were it nobody: DuckDB would pass over a null, Spark would not.
-        nullif(nullif(min_by(coalesce(invited_by, ''), occurred_at), ''), user_id) as invited_by
-    from told_sign_ups
-    group by user_id
+        occurred_at as signed_up_at,
+        settled_at as sign_up_known_at,
+        invited_by
+    from sign_ups_in_order
+    where sign_up_number = 1
 ),
 
 traits as (

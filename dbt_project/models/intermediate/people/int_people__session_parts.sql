@@ -77,12 +77,13 @@ events as (
         from pieces
     ),
 
+    -- Of pieces that are the same, the one that nothing reached so far comes first: it is the one that may begin a part.
     numbered as (
         select
             reached.*,
             sum(case when {{ seconds_between('reached.reached_at', 'reached.started_at') }} <= terms.gap_seconds then 0 else 1 end) over (
                 partition by reached.user_id, reached.activity_on
-                order by reached.started_at, reached.ended_at
+                order by reached.started_at, reached.ended_at, reached.reached_at nulls first
                 rows between unbounded preceding and current row
             ) as part
         from reached

@@ -4,14 +4,22 @@
 
 with
 
+aliases as (
+    select
+        *,
+        row_number() over (partition by previous_id order by occurred_at desc, ingested_at desc, source, event_id) as from_the_last,
+        max(ingested_at) over (partition by previous_id) as told_at
+    from {{ ref('stg_events__identities') }}
+    where type = 'alias' and previous_id <> user_id
+),
+
 told as (
     select
         previous_id as user_id,
-        max_by(user_id, occurred_at) as person_id,
-        max(ingested_at) as told_at
-    from {{ ref('stg_events__identities') }}
-    where type = 'alias' and previous_id <> user_id
-    group by previous_id
+        user_id as person_id,
+        told_at
+    from aliases
+    where from_the_last = 1
 ),
 
 {% for hop in range(4) %}

@@ -53,7 +53,7 @@ arrivals as (
             partition by source, event_id
             order by
                 ingested_at, received_at, import_id, sent_at, original_at, occurred_at, type, event_name, user_id, anonymous_id,
-                creative_id, value, cast(properties as string), cast(context as string)
+                creative_id, value, cast(properties as string), cast(context as string), row_key
         ) as arrival
     from copies
 )
