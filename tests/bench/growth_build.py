@@ -3,7 +3,8 @@
 python -m tests.bench.growth_build STEP FOLDER [EVENTS.parquet AT]
 
 STEP full takes the events in and builds the four marts that the script by hand has, then all growth marts; add takes
-further events in and builds all; idle builds with nothing new; by_hand and in_pandas make the marts without the project.
+further events in and builds all; idle builds with nothing new; anew builds all from nothing and compares; by_hand and
+in_pandas make the marts without the project.
 """
 
 import datetime as dt
@@ -80,6 +81,28 @@ def idle(folder: Path) -> Figures:
     return {"models": models, "dbt": dbt}
 
 
+def anew(folder: Path) -> Figures:
+    """Builds all from nothing; counts by table the rows, either way, that are not what was there, built step by step."""
+    warehouse = Warehouse(folder)
+    tables = warehouse.rows("""select schema_name as schema, table_name as name from duckdb_tables()
+        where schema_name in ('intermediate', 'marts') or table_name in
+            ('stg_events__identities', 'stg_events__repeats', 'stg_events__suspects')""")
+    with warehouse.connect() as connection:
+        connection.execute("create schema kept")
+        for table in tables:
+            connection.execute("create table kept.{name} as from {schema}.{name}".format(**table))
+    DBT.build(warehouse, select=ALL, exclude=WITHOUT, full_refresh=True)
+    query = """select count(*) as rows from (
+        select 'step by step', * from (select {columns} from kept.{name} except all select {columns} from {schema}.{name})
+        union all
+        select 'anew', * from (select {columns} from {schema}.{name} except all select {columns} from kept.{name}))"""
+    columns = "columns(lambda name: name not in ('built_through', 'received_events'))"
+    differ = {table["name"]: warehouse.rows(query.format(columns=columns, **table))[0]["rows"] for table in tables}
+    with warehouse.connect() as connection:
+        connection.execute("drop schema kept cascade")
+    return {"tables": len(tables), "differ": {name: rows for name, rows in differ.items() if rows}}
+
+
 def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
@@ -95,6 +118,8 @@ def main(step: str, folder: str, path: str = "", at: str = "") -> None:
             figures = add(Path(folder), Path(path), at)
         case "idle":
             figures = idle(Path(folder))
+        case "anew":
+            figures = anew(Path(folder))
         case "by_hand":
             figures = {"steps": by_hand(Path(path)), "peak_gb": peak()}
         case "in_pandas":

@@ -1,4 +1,4 @@
--- Fails when two parts of a person's day are within the gap of each other, and so one. Asked of the days that the last build wrote.
+-- Fails when a part of a person's day begins before another has ended: they are one. Asked of the days that the last build wrote.
 
 with
 
@@ -18,4 +18,4 @@ parts as (
 
 select *
 from parts
-where {{ seconds_between('reached_at', 'started_at') }} <= {{ policy('session_gap_minutes') }} * 60
+where started_at <= reached_at
