@@ -10,6 +10,7 @@ in_pandas make the marts without the project.
 import datetime as dt
 import json
 import resource
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from orchestration.edges.warehouse import Warehouse
 from orchestration.measure.in_place import attach
 from orchestration.measure.mapping import EventsMapping
 from tests.bench.growth_events import by_hand, in_pandas
+from tests.bench.same_tables import compared
 
 FOUR = ("+activation", "+retention_weekly", "+weekly_actives", "+referral")
 ALL = ("+path:models/marts/growth",)
@@ -82,25 +84,13 @@ def idle(folder: Path) -> Figures:
 
 
 def anew(folder: Path) -> Figures:
-    """Builds all from nothing; counts by table the rows, either way, that are not what was there, built step by step."""
-    warehouse = Warehouse(folder)
-    tables = warehouse.rows("""select schema_name as schema, table_name as name from duckdb_tables()
-        where schema_name in ('intermediate', 'marts') or table_name in
-            ('stg_events__identities', 'stg_events__repeats', 'stg_events__suspects')""")
-    with warehouse.connect() as connection:
-        connection.execute("create schema kept")
-        for table in tables:
-            connection.execute("create table kept.{name} as from {schema}.{name}".format(**table))
-    DBT.build(warehouse, select=ALL, exclude=WITHOUT, full_refresh=True)
-    query = """select count(*) as rows from (
-        select 'step by step', * from (select {columns} from kept.{name} except all select {columns} from {schema}.{name})
-        union all
-        select 'anew', * from (select {columns} from {schema}.{name} except all select {columns} from kept.{name}))"""
-    columns = "columns(lambda name: name not in ('built_through', 'received_events'))"
-    differ = {table["name"]: warehouse.rows(query.format(columns=columns, **table))[0]["rows"] for table in tables}
-    with warehouse.connect() as connection:
-        connection.execute("drop schema kept cascade")
-    return {"tables": len(tables), "differ": {name: rows for name, rows in differ.items() if rows}}
+    """Builds a copy of the warehouse from nothing; names the tables whose rows are not those that were built step by step."""
+    copy = folder.with_name(f"{folder.name}_anew")
+    shutil.copytree(folder, copy)
+    DBT.build(Warehouse(copy), select=ALL, exclude=WITHOUT, full_refresh=True)
+    tables, different = compared(folder, copy)
+    shutil.rmtree(copy)
+    return {"tables": tables, "different": different}
 
 
 def peak() -> float:

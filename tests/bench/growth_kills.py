@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from tests.bench.forks import forked
+from tests.bench.same_tables import compared
 from tests.dbt.conftest import receive
 from tests.dbt.lives import BATCHES, DAY, RATES, START, random_lives
 
@@ -33,12 +33,6 @@ MODELS = ("+path:models/marts/growth", "+attribution", "+conversion_paths")
 WITHOUT = ("resource_type:test", "resource_type:unit_test", "resource_type:seed")
 MOMENTS = {"SQLQuery", "SQLQueryStatus", "SQLCommit"}
 KILLED = 9
-COLUMNS = """
-    select schema_name || '.' || table_name, '"' || column_name || '"', data_type
-    from duckdb_columns() inner join duckdb_tables() using (database_name, schema_name, table_name)
-    where database_name = 'one' and schema_name in ('staging', 'intermediate', 'marts')
-        and column_name not in ('built_through', 'received_events')
-    order by all"""
 PROJECT = DbtProject()
 
 
@@ -125,24 +119,6 @@ def take(folder: Path, batch: pa.Table, tell: Callable[[int], object] | None = N
     PROJECT.build(warehouse, select=MODELS, exclude=WITHOUT, watch=pass_by)
     if tell:
         tell(moments)
-
-
-def compared(one: Path, other: Path) -> tuple[int, list[str]]:
-    """How many tables there are, and those of which the two warehouses have different rows; of numbers, ten digits."""
-    with duckdb.connect() as connection:
-        for name, folder in (("one", one), ("other", other)):
-            connection.execute(f"attach '{folder / 'loop.duckdb'}' as {name} (read_only)")
-        tables: dict[str, list[str]] = {}
-        for table, column, kind in connection.execute(COLUMNS).fetchall():
-            # Times pi, since a sum of short decimals may lie where one of ten digits is rounded up or down by the order of addition.
-            tables.setdefault(table, []).append(f"printf('%.9e', pi() * {column})" if kind == "DOUBLE" else column)
-        different = []
-        for table, columns in tables.items():
-            sides = [f"select {', '.join(columns)} from {name}.{table}" for name in ("one", "other")]
-            both = f"(({sides[0]}) except all ({sides[1]})) union all (({sides[1]}) except all ({sides[0]}))"
-            if connection.execute(f"select 1 from ({both}) limit 1").fetchone():
-                different.append(table)
-        return len(tables), different
 
 
 if __name__ == "__main__":
