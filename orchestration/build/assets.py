@@ -72,6 +72,7 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
             exclude=left_out(checks),
             keep_views=not select,
             watch=keep,
+            tell=context.log.info,
         )
     except Exception as error:
         failure = error

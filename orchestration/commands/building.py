@@ -25,7 +25,11 @@ def build(
     require_unchanged(house)
     exclude = left_out("all") if tests else ("resource_type:unit_test", "resource_type:test")
     results = DbtProject(engine=settings.engine).build(
-        house, exclude=exclude, full_refresh=full_refresh, keep_views=True
+        house,
+        exclude=exclude,
+        full_refresh=full_refresh,
+        keep_views=True,
+        tell=lambda line: out.print(line, soft_wrap=True),
     )
     publication = publish(house)
     out.print(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.edges.locks import held
+from orchestration.edges.terms import Build, Lineage, Tell, lineages
 from orchestration.edges.views import fingerprint, kept_views, remember, standing
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
@@ -52,6 +53,7 @@ class DbtProject:
         self.engine = engine
         self.target = target or project / "target" / ("" if engine == "duckdb" else engine)
         self._manifest: Any = None
+        self._lineages: dict[str, Lineage] = {}
 
     def parse(self) -> Path:
         """Parses the project and writes the manifest; returns its path.
@@ -63,10 +65,10 @@ class DbtProject:
             return self._parse()
 
     def _parse(self) -> Path:
-        result = self._invoke(["parse", "--no-partial-parse"], None, None)
+        result = self._invoke(["parse", "--no-partial-parse"], None)
         if not result.success:
             raise Refusal("dbt project", _reason(result), "Mend the model or YAML named above.")
-        self._manifest = result.result
+        self._take(result.result)
         return self.target / "manifest.json"
 
     def load(self) -> None:
@@ -82,7 +84,10 @@ class DbtProject:
             content = saved.read_bytes()
         from dbt.contracts.graph.manifest import Manifest
 
-        self._manifest = Manifest.from_msgpack(content)
+        self._take(Manifest.from_msgpack(content))
+
+    def _take(self, manifest: Any) -> None:
+        self._manifest, self._lineages = manifest, lineages(manifest)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -109,8 +114,11 @@ class DbtProject:
         full_refresh: bool = False,
         keep_views: bool = False,
         watch: Watcher | None = None,
+        tell: Tell | None = None,
     ) -> list[NodeResult]:
         """Runs ``dbt build`` (or another command) against a warehouse.
+
+        Stored models whose terms have changed are made anew whole (`orchestration/edges/terms.py`).
 
         On Spark, raw and ledger are brought up to date there before, and what it built is brought back after; a build that fails
         leaves the marts as they were.
@@ -121,6 +129,7 @@ class DbtProject:
             keep_views: Leave views alone that stand as the project has them (`orchestration/edges/views.py`); heeded where all
                 models are built, or no tests are.
             watch: Called with every event dbt emits.
+            tell: Told in a line which models are made anew, and why.
 
         Raises:
             Refusal: if a model or a test failed; the message names the first ones.
@@ -138,7 +147,9 @@ class DbtProject:
         args += ["--full-refresh"] if full_refresh else []
         args += ["--indirect-selection", "empty"] if views and not select else []  # tests of views left alone run too
         args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
-        result = self._invoke(args, warehouse, watch)
+        terms = Build(warehouse, self.engine, self._manifest, self._lineages, self.project, tell or (lambda line: None))
+        with terms.marked():
+            result = self._invoke(args, warehouse, [terms.see, *([watch] if watch else [])])
         results = [
             NodeResult(
                 run.node.unique_id, str(run.status), float(run.execution_time), str(run.message or ""), run.failures
@@ -147,6 +158,7 @@ class DbtProject:
         ]
         written = {run.unique_id for run in results if run.status == "success"}
         remember(warehouse, digest, {view for name, view in views.items() if name in written})
+        terms.remember(written)
         failed = [run for run in results if run.status in {"error", "fail", "runtime error"}]
         if failed:
             named = "; ".join(
@@ -170,13 +182,13 @@ class DbtProject:
 
         return SparkEngine(warehouse)
 
-    def _invoke(self, args: Sequence[str], warehouse: Warehouse | None, watch: Watcher | None) -> Any:
+    def _invoke(self, args: Sequence[str], warehouse: Warehouse | None, watchers: Sequence[Watcher] = ()) -> Any:
         from dbt.cli.main import dbtRunner
 
         if warehouse is not None:
             os.environ["LOOP_DATABASE"] = str(warehouse.path.resolve())
         os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-        runner = dbtRunner(manifest=self._manifest, callbacks=[watch] if watch else [])
+        runner = dbtRunner(manifest=self._manifest, callbacks=list(watchers))
         paths = [
             "--project-dir",
             str(self.project),
