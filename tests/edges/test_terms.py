@@ -32,10 +32,12 @@ def warehouse(tmp_path: Path) -> Warehouse:
     """Of a person with two events, twenty minutes apart."""
     warehouse = Warehouse(tmp_path)
     warehouse.migrate()
-    at = dt.datetime(2026, 3, 2, 12)
+    at = dt.datetime.fromisoformat("2026-03-02T12:00:00")
     rows = [
         {
-            **{"source": "web", "type": "track", "import_id": "by hand"},
+            "source": "web",
+            "type": "track",
+            "import_id": "by hand",
             "event_id": str(minutes),
             "event_name": "Page Viewed",
             "user_id": "p1",
