@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.commands.console import WarehouseOption, out, settings_for
+from orchestration.commands.console import WarehouseOption, err, out, settings_for
 
 
 def build(
@@ -24,14 +24,17 @@ def build(
     house.migrate()
     require_unchanged(house)
     exclude = left_out("all") if tests else ("resource_type:unit_test", "resource_type:test")
-    results = DbtProject(engine=settings.engine).build(
-        house,
-        exclude=exclude,
-        full_refresh=full_refresh,
-        keep_views=True,
-        tell=lambda line: out.print(line, soft_wrap=True),
-    )
-    publication = publish(house)
+    with err.status("starting") as status:
+        results = DbtProject(engine=settings.engine).build(
+            house,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            keep_views=True,
+            tell=lambda line: out.print(line, soft_wrap=True),
+            progress=status.update,
+        )
+        status.update("publishing the marts")
+        publication = publish(house)
     out.print(
         f"{len(results)} nodes built and tested on {settings.engine} in {sum(node.seconds for node in results):.1f} s, "
         f"{sum(publication.rows.values()):,} rows of {len(publication.rows)} marts published in {publication.folder}",

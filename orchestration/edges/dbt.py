@@ -115,6 +115,7 @@ class DbtProject:
         keep_views: bool = False,
         watch: Watcher | None = None,
         tell: Tell | None = None,
+        progress: Tell | None = None,
     ) -> list[NodeResult]:
         """Runs ``dbt build`` (or another command) against a warehouse.
 
@@ -130,6 +131,7 @@ class DbtProject:
                 models are built, or no tests are.
             watch: Called with every event dbt emits.
             tell: Told in a line which models are made anew, and why.
+            progress: Told of every node as it begins.
 
         Raises:
             Refusal: if a model or a test failed; the message names the first ones.
@@ -149,7 +151,8 @@ class DbtProject:
         args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
         terms = Build(warehouse, self.engine, self._manifest, self._lineages, self.project, tell or (lambda line: None))
         with terms.marked():
-            result = self._invoke(args, warehouse, [terms.see, *([watch] if watch else [])])
+            watchers = [terms.see, *([watch] if watch else []), *([_begun(progress)] if progress else [])]
+            result = self._invoke(args, warehouse, watchers)
         results = [
             NodeResult(
                 run.node.unique_id, str(run.status), float(run.execution_time), str(run.message or ""), run.failures
@@ -204,6 +207,16 @@ class DbtProject:
         if self.engine == "duckdb":
             _release()
         return result
+
+
+def _begun(progress: Tell) -> Watcher:
+    """Tells which node begins, of how many."""
+
+    def see(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            progress(f"{event.data.index} of {event.data.total}: {event.data.node_info.node_name}")
+
+    return see
 
 
 def _release() -> None:

@@ -16,8 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from orchestration.edges import yaml_text
 from orchestration.edges.warehouse import Warehouse
 
 Terms = dict[str, str | None]
@@ -70,8 +69,8 @@ class Build:
     ) -> None:
         self._warehouse, self._engine, self._nodes = warehouse, engine, manifest.nodes
         self._lineages, self._project, self._tell = found, project, tell
-        settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
-        self._variables: dict[str, Any] = settings.get("vars") or {}
+        said = yaml_text.read(project / "dbt_project.yml").get("vars") or {}
+        self._variables: dict[str, Any] = {**said, **(said.get("loopwright") or {})}
         with warehouse.connect() as connection:
             query = "select node, terms from ledger.built_tables where engine = ?"
             self._held = {node: json.loads(terms) for node, terms in connection.execute(query, [engine]).fetchall()}
