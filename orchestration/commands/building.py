@@ -8,7 +8,9 @@ from orchestration.commands.console import WarehouseOption, err, out, settings_f
 
 
 def build(
-    full_refresh: Annotated[bool, typer.Option(help="Make incremental models anew from all of raw.")] = False,
+    full_refresh: Annotated[
+        bool, typer.Option(help="Make incremental models anew from all of raw, also what experiments have counted.")
+    ] = False,
     tests: Annotated[bool, typer.Option(help="Run the data tests too.")] = True,
     warehouse: WarehouseOption = None,
 ) -> None:
@@ -30,7 +32,7 @@ def build(
             exclude=exclude,
             full_refresh=full_refresh,
             keep_views=True,
-            tell=lambda line: out.print(line, soft_wrap=True),
+            tell=lambda line: err.print(line, soft_wrap=True),
             progress=status.update,
         )
         status.update("publishing the marts")

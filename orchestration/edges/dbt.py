@@ -130,8 +130,8 @@ class DbtProject:
             keep_views: Leave views alone that stand as the project has them (`orchestration/edges/views.py`); heeded where all
                 models are built, or no tests are.
             watch: Called with every event dbt emits.
-            tell: Told in a line which models are made anew, and why.
-            progress: Told of every node as it begins.
+            tell: Told in a line which models are made anew, and why. What it prints must go to stderr: dbt's own stdout is dropped.
+            progress: Told of every node as it begins; likewise.
 
         Raises:
             Refusal: if a model or a test failed; the message names the first ones.

@@ -2,7 +2,8 @@
 
 Every build keeps the terms that a model's rows were made under. Where they have changed since (a threshold, the text of a model or
 macro on the way from raw, a declared adapter, the engine's digest) the model is made anew whole, and all stored models after it,
-whose terms are also theirs. So no table ever mixes rows of two definitions, and nobody has to know when to say --full-refresh.
+whose terms are also theirs. So no table mixes rows of two definitions, and nobody has to know when to say --full-refresh. A model whose
+rows are final (``meta: {rows: final}``: what an experiment counted at a look) is left alone: evidence is not rewritten by a threshold.
 """
 
 import csv
@@ -173,7 +174,8 @@ def _before(manifest: Any, model: str) -> tuple[list[Any], list[Any]]:
 
 
 def _is_stored(node: Any) -> bool:
-    return bool(node.resource_type == "model" and node.config.materialized == "incremental")
+    is_stored = node.resource_type == "model" and node.config.materialized == "incremental"
+    return bool(is_stored and node.config.meta.get("rows") != "final")
 
 
 @cache
@@ -187,7 +189,10 @@ def _difference(held: Terms | None, terms: Terms) -> str:
         return "its terms were not kept"
     names = sorted(name for name in {*held, *terms} if held.get(name) != terms.get(name))
     told = [
-        f"{name} is {terms.get(name)}, was {held.get(name)}" if " " not in name else f"{name} changed" for name in names
+        f"{name} is {terms.get(name, 'not asked')}, was {held.get(name, 'not asked')}"
+        if " " not in name
+        else f"{name} changed"
+        for name in names
     ]
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.commands.building import build
 from orchestration.edges.dbt import PROJECT, DbtProject
 from orchestration.edges.terms import lineages
 from orchestration.edges.warehouse import Warehouse
@@ -111,6 +112,21 @@ def test_rows_of_unknown_terms_are_made_anew(project: DbtProject, warehouse: War
     assert warehouse.rows("select events from intermediate.int_people__session_parts") == [{"events": 2}]
 
 
+@pytest.mark.slow
+def test_the_command_says_what_it_makes_anew(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOP_WAREHOUSE", str(warehouse.folder))
+    build(full_refresh=False, tests=False)
+    assert "anew" not in capsys.readouterr().err
+    change = "update ledger.built_tables set terms = json_merge_patch(terms, ?) where node like '%engaged_weeks'"
+    with warehouse.connect() as connection:
+        connection.execute(change, ['{"engaged_days": "4"}'])
+    build(full_refresh=False, tests=False)
+    told = [line for line in capsys.readouterr().err.splitlines() if "anew" in line]
+    assert told == ["int_people__engaged_weeks is made anew from all of raw: engaged_days is 3, was 4"]
+
+
 def manifest(view: str = "select 1", macro: str = "{% macro half(x) %}{{ x }} / 2{% endmacro %}") -> Any:
     """A stored model that reads a view, which calls a macro."""
 
@@ -121,7 +137,7 @@ def manifest(view: str = "select 1", macro: str = "{% macro half(x) %}{{ x }} / 
             raw_code=code,
             resource_type="model",
             package_name="ours",
-            config=SimpleNamespace(materialized=kind),
+            config=SimpleNamespace(materialized=kind, meta={}),
             depends_on_nodes=before,
             depends_on=SimpleNamespace(macros=macros),
         )
@@ -170,6 +186,7 @@ def test_the_project_stores_what_rests_on_thresholds() -> None:
     assert "engaged_days" in words["int_people__engaged_weeks"]
     assert "bot_click_seconds" in words["int_people__known_days"]
     assert "session_gap_minutes" not in words["int_people__known_days"]
+    assert "int_experiments__unit_outcomes" not in words, "what was counted at a look stays as it was counted"
     known_days = found["model.loopwright.int_people__known_days"]
     assert {name.split(".")[-1] for name in known_days.seeds} == {"machine_agents"}
     assert known_days.variables == {"event_adapters"}

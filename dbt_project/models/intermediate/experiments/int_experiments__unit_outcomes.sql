@@ -3,7 +3,12 @@
 -- each build adds the persons that became mature, and the cost of a day does not grow with history.
 -- The batch was added later: rows counted before it have none, and were one batch.
 
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='append_new_columns',
+    meta={'rows': 'final'},
+) }}
 
 with
 
