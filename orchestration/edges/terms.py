@@ -26,6 +26,7 @@ _COMMENTS = re.compile(r"\{#.*?#\}|^\s*--[^\n]*$", re.DOTALL | re.MULTILINE)
 _WORDS = re.compile(r"'(\w+)'")
 _VARIABLES = re.compile(r"\bvar\(\s*'(\w+)'")
 _POLICY = "policy"
+_KINDS = ("variable", "seed", "digests", "model", "macro")  # of terms, those first that say most of why
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,8 @@ def _said(text: str) -> str:
 def _difference(held: Terms | None, terms: Terms) -> str:
     if held is None:
         return "its terms were not kept"
-    names = sorted(name for name in {*held, *terms} if held.get(name) != terms.get(name))
+    names = [name for name in {*held, *terms} if held.get(name) != terms.get(name)]
+    names.sort(key=lambda name: (_KINDS.index(name.split()[0]) if " " in name else -1, name))
     told = [
         f"{name} is {terms.get(name, 'not asked')}, was {held.get(name, 'not asked')}"
         if " " not in name
