@@ -103,6 +103,31 @@ def test_a_model_made_of_old_rows_is_made_anew_again(project: DbtProject, wareho
 
 
 @pytest.mark.slow
+def test_an_adapter_that_is_declared_later_brings_its_past(tmp_path: Path, warehouse: Warehouse) -> None:
+    copy = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    told(DbtProject(copy), warehouse, EVENTS)
+    with warehouse.connect() as connection:
+        connection.execute("""
+            create schema amplitude;
+            create table amplitude.events as
+            select
+                'am1' as uuid, 'opened' as event_type, 'p2' as user_id, 'd1' as device_id, 7 as amplitude_id,
+                timestamp '2026-03-01 10:00:00' as event_time, null::timestamp as client_event_time,
+                null::timestamp as client_upload_time, timestamp '2026-03-01 10:00:02' as server_received_time,
+                timestamp '2026-03-01 10:00:03' as server_upload_time, '{}' as event_properties, '{}' as user_properties
+            """)
+    declared = "vars: {event_adapters: [{kind: amplitude, source: amplitude/1, relation: amplitude.events}]}"
+    with (copy / "dbt_project.yml").open("a", encoding="utf-8") as settings:
+        settings.write(f"\n{declared}\n")
+    again = told(DbtProject(copy), warehouse, EVENTS)
+    assert again.keys() > {"stg_events__keys", "int_people__known_days", "int_people__session_days"}
+    assert all(reason.startswith("variable event_adapters changed, ") for reason in again.values())
+    people = warehouse.rows("select distinct user_id from intermediate.int_people__session_parts order by user_id")
+    assert people == [{"user_id": "p1"}, {"user_id": "p2"}]
+
+
+@pytest.mark.slow
 def test_rows_of_unknown_terms_are_made_anew(project: DbtProject, warehouse: Warehouse) -> None:
     told(project, warehouse, EVENTS)
     with warehouse.connect() as connection:
