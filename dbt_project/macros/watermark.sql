@@ -7,7 +7,8 @@
     known   the same two of a model that has a row of each event, and so needs no columns for them
 
     Instants are normally never shared between builds, and the past is closed. Where rows were added at or before the last instant after
-    all (two imports of one instant), their number tells, and that instant is taken in again.
+    all (two imports of one instant, an event table that is loaded later than its rows say), stg_events__instants tells, and everything from
+    the first such instant on is taken in again.
 #}
 {% macro not_taken_in(built, column='ingested_at', known='max(built_through), max(received_events)') %}
     {%- set instants = ref('stg_events__instants') -%}
@@ -19,8 +20,25 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set moment = "timestamp '" ~ held[0] ~ "'" -%}
-    {%- set received = run_query('select cast(coalesce(sum(events), 0) as bigint) from ' ~ instants ~ ' where ingested_at <= ' ~ moment).rows[0][0] -%}
-    {{ return(column ~ (' > ' if received == held[1] else ' >= ') ~ moment) }}
+    {%- set told = run_query(
+        'select cast(coalesce(sum(events), 0) as bigint), min(case when received_events > ' ~ held[1] ~ ' then ingested_at end) from '
+        ~ instants ~ ' where ingested_at <= ' ~ moment
+    ).rows[0] -%}
+    {%- if told[1] is not none -%}
+        {{ return(column ~ " >= timestamp '" ~ told[1] ~ "'") }}
+    {%- endif -%}
+    {{ return(column ~ (' > ' if told[0] == held[1] else ' >= ') ~ moment) }}
+{% endmacro %}
+
+{#
+    Whether stg_events__instants has a memory of its last build. Not in a full build, and not on Spark, which cannot read the table that it
+    writes: there, events are taken to have come in the order of their instants.
+#}
+{% macro remembers_instants(built) %}
+    {%- if not execute or target.type != 'duckdb' or flags.FULL_REFRESH or load_relation(built) is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {{ return('received_events' in adapter.get_columns_in_relation(built) | map(attribute='name')) }}
 {% endmacro %}
 
 {# Dates of a one-column query as a list of literals; none for no row. #}

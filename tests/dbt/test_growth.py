@@ -32,7 +32,11 @@ class Built:
     warehouse: Warehouse
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["old days change", "events are only added"])
+@pytest.fixture(
+    scope="module",
+    params=[(1, False), (2, False), (2, True)],
+    ids=["old days change", "events are only added", "earlier instants come later"],
+)
 def built(
     request: pytest.FixtureRequest,
     project: DbtProject,
@@ -40,17 +44,19 @@ def built(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Built:
     """A history that arrived in three batches, with a build after each."""
-    history = random_history(request.param, late_deliveries=0.5 if request.param == 1 else 0.0)
+    seed, is_turned = request.param
+    history = random_history(seed, late_deliveries=0.5 if seed == 1 else 0.0)
+    batches = history.batches[::-1] if is_turned else history.batches
     warehouse = new_warehouse(tmp_path_factory.mktemp("warehouse"))
     spec = json.dumps({"activation": {"steps": STEPS, "within_days": WITHIN_DAYS}})
     with warehouse.connect() as connection:
         programs = [["p", spec], ["without", '{"activation": null}']]
         connection.executemany("insert into ledger.programs values (?, 'v', ?, '2026-01-01')", programs)
-    for batch in history.batches[:-1]:
+    for batch in batches[:-1]:
         receive(warehouse, batch)
         project.build(warehouse, select=GROWTH_MODELS, command="run")
-    receive(warehouse, history.batches[-1])
-    command = "build" if request.param == 1 else "run"  # once is enough for the data tests, which take the longest
+    receive(warehouse, batches[-1])
+    command = "build" if seed == 1 else "run"  # once is enough for the data tests, which take the longest
     project.build(warehouse, select=GROWTH_MODELS, exclude=["test_type:unit"], command=command)
     return Built(history, Reference(history), warehouse)
 
