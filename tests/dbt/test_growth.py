@@ -35,7 +35,7 @@ class Built:
 @pytest.fixture(
     scope="module",
     params=[(1, False), (2, False), (2, True)],
-    ids=["old days change", "events are only added", "earlier instants come later"],
+    ids=["old days change", "events are only added", "instants come in halves and out of order"],
 )
 def built(
     request: pytest.FixtureRequest,
@@ -43,10 +43,13 @@ def built(
     new_warehouse: NewWarehouse,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Built:
-    """A history that arrived in three batches, with a build after each."""
-    seed, is_turned = request.param
+    """A history that arrived in three batches, with a build after each, or in halves of them out of order."""
+    seed, is_shuffled = request.param
     history = random_history(seed, late_deliveries=0.5 if seed == 1 else 0.0)
-    batches = history.batches[::-1] if is_turned else history.batches
+    batches = history.batches
+    if is_shuffled:
+        halves = [(batch.slice(0, len(batch) // 2), batch.slice(len(batch) // 2)) for batch in batches]
+        batches = [halves[batch][half] for batch, half in ((2, 0), (0, 0), (2, 1), (1, 1), (0, 1), (1, 0))]
     warehouse = new_warehouse(tmp_path_factory.mktemp("warehouse"))
     spec = json.dumps({"activation": {"steps": STEPS, "within_days": WITHIN_DAYS}})
     with warehouse.connect() as connection:
