@@ -71,8 +71,9 @@ class Build:
     ) -> None:
         self._warehouse, self._engine, self._nodes = warehouse, engine, manifest.nodes
         self._lineages, self._project, self._tell = found, project, tell
-        said = yaml_text.read(project / "dbt_project.yml").get("vars") or {}
-        self._variables: dict[str, Any] = {**said, **(said.get("loopwright") or {})}
+        settings = yaml_text.read(project / "dbt_project.yml")
+        said = settings.get("vars") or {}
+        self._variables: dict[str, Any] = {**said, **(said.get(settings["name"]) or {})}
         with warehouse.connect() as connection:
             query = "select node, terms from ledger.built_tables where engine = ?"
             self._held = {node: json.loads(terms) for node, terms in connection.execute(query, [engine]).fetchall()}
@@ -94,12 +95,11 @@ class Build:
 
     def see(self, event: Any) -> None:
         """Follows what dbt does: seeds as they are loaded, after which what rests on them runs; models as they begin."""
-        name = getattr(getattr(event.data, "node_info", None), "unique_id", "")
         if event.info.name == "LogSeedResult" and event.data.node_info.node_status == "success":
-            self._load(name)
+            self._load(event.data.node_info.unique_id)
             self._mark()
-        elif event.info.name == "LogStartLine" and self._reasons.get(name):
-            self._tell(f"{self._nodes[name].name} is made anew from all of raw: {self._reasons[name]}")
+        elif event.info.name == "LogStartLine" and (reason := self._reasons.get(event.data.node_info.unique_id)):
+            self._tell(f"{event.data.node_info.node_name} is made anew from all of raw: {reason}")
 
     def remember(self, written: Iterable[str]) -> None:
         """Keeps the terms of the nodes that were written, unless they were made of rows under others."""
@@ -125,18 +125,18 @@ class Build:
 
     def _load(self, seed: str) -> None:
         content = (self._project / self._nodes[seed].original_file_path).read_text(encoding="utf-8")
-        if seed.endswith(f".{_POLICY}"):
+        if _name(seed) == _POLICY:
             self._loaded[seed] = {row["name"]: row["value"] for row in csv.DictReader(content.splitlines())}
         else:
             self._loaded[seed] = {"rows": _digest(content)}
 
     def _terms(self, name: str) -> Terms:
         lineage = self._lineages[name]
-        policy: Terms = next((terms for seed, terms in self._loaded.items() if seed.endswith(f".{_POLICY}")), {})
+        policy: Terms = next((terms for seed, terms in self._loaded.items() if _name(seed) == _POLICY), {})
         terms: Terms = {f"digests of {self._engine}": self._digest if self._engine == "duckdb" else None}
         terms |= lineage.texts
         terms |= {threshold: policy[threshold] for threshold in policy.keys() & lineage.words}
-        terms |= {seed.replace(".loopwright.", " "): self._loaded.get(seed, {}).get("rows") for seed in lineage.seeds}
+        terms |= {f"seed {_name(seed)}": self._loaded.get(seed, {}).get("rows") for seed in lineage.seeds}
         terms |= {f"variable {name}": json.dumps(self._variables.get(name)) for name in lineage.variables}
         return terms
 
@@ -172,6 +172,10 @@ def _before(manifest: Any, model: str) -> tuple[list[Any], list[Any]]:
         macros[name] = manifest.macros[name]
         waiting += macros[name].depends_on.macros
     return list(nodes.values()), list(macros.values())
+
+
+def _name(unique_id: str) -> str:
+    return unique_id.rsplit(".", 1)[-1]
 
 
 def _is_stored(node: Any) -> bool:

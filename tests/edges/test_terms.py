@@ -103,10 +103,12 @@ def test_a_model_made_of_old_rows_is_made_anew_again(project: DbtProject, wareho
 
 
 @pytest.mark.slow
-def test_an_adapter_that_is_declared_later_brings_its_past(tmp_path: Path, warehouse: Warehouse) -> None:
+def test_an_adapter_that_is_declared_later_brings_its_past(
+    project: DbtProject, tmp_path: Path, warehouse: Warehouse
+) -> None:
+    told(project, warehouse, EVENTS)
     copy = tmp_path / "dbt_project"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
-    told(DbtProject(copy), warehouse, EVENTS)
     with warehouse.connect() as connection:
         connection.execute("""
             create schema amplitude;
