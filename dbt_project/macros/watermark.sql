@@ -31,11 +31,12 @@
 {% endmacro %}
 
 {#
-    Whether stg_events__instants has a memory of its last build. Not in a full build, and not on Spark, which cannot read the table that it
+    Whether stg_events__instants has a memory of its last build. Not where it is made anew (it would remember events of an adapter that is no
+    longer declared, and then take the last instant in again for good), and not on Spark, which cannot read the table that it
     writes: there, events are taken to have come in the order of their instants.
 #}
 {% macro remembers_instants(built) %}
-    {%- if not execute or target.type != 'duckdb' or flags.FULL_REFRESH or load_relation(built) is none -%}
+    {%- if not execute or target.type != 'duckdb' or should_full_refresh() or load_relation(built) is none -%}
         {{ return(false) }}
     {%- endif -%}
     {{ return('received_events' in adapter.get_columns_in_relation(built) | map(attribute='name')) }}

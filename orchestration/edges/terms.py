@@ -4,6 +4,7 @@ Every build keeps the terms that a model's rows were made under. Where they have
 macro on the way from raw, a declared adapter, the engine's digest) the model is made anew whole, and all stored models after it,
 whose terms are also theirs. So no table mixes rows of two definitions, and nobody has to know when to say --full-refresh. A model whose
 rows are final (``meta: {rows: final}``: what an experiment counted at a look) is left alone: evidence is not rewritten by a threshold.
+A table that reads itself (``rows: remembered``) has terms like an incremental model.
 """
 
 import csv
@@ -179,8 +180,10 @@ def _name(unique_id: str) -> str:
 
 
 def _is_stored(node: Any) -> bool:
-    is_stored = node.resource_type == "model" and node.config.materialized == "incremental"
-    return bool(is_stored and node.config.meta.get("rows") != "final")
+    if node.resource_type != "model":
+        return False
+    rows = node.config.meta.get("rows")
+    return bool(rows == "remembered" or (node.config.materialized == "incremental" and rows != "final"))
 
 
 @cache

@@ -2,7 +2,7 @@
 -- here costs no look at the events of files in place, whose numbers were taken when they were checked. A table, since every
 -- model of events asks it where it stands. It remembers what it saw: an event table may bring rows of instants before the last one.
 
-{{ config(materialized='table') }}
+{{ config(materialized='table', meta={'rows': 'remembered'}) }}
 
 {% set remembers = remembers_instants(this) %}
 
