@@ -149,7 +149,7 @@ class DbtProject:
         args += ["--full-refresh"] if full_refresh else []
         args += ["--indirect-selection", "empty"] if views and not select else []  # tests of views left alone run too
         args += ["--no-write-json"]  # nothing reads the run's files, and writing them takes longer than an idle build
-        terms = Build(warehouse, self.engine, self._manifest, self._lineages, self.project, tell or (lambda line: None))
+        terms = self._terms_of(warehouse, tell)
         with terms.marked():
             watchers = [terms.see, *([watch] if watch else []), *([_begun(progress)] if progress else [])]
             result = self._invoke(args, warehouse, watchers)
@@ -177,6 +177,19 @@ class DbtProject:
         if spark:
             spark.bring_back()
         return results
+
+    def foresee(self, warehouse: Warehouse) -> dict[str, str]:
+        """Which stored models a build of everything would make anew, by name, and why.
+
+        Raises:
+            Refusal: if the project does not parse.
+            WarehouseLocked: if another process has the warehouse open.
+        """
+        self.load()
+        return self._terms_of(warehouse).foreseen()
+
+    def _terms_of(self, warehouse: Warehouse, tell: Tell | None = None) -> Build:
+        return Build(warehouse, self.engine, self._manifest, self._lineages, self.project, tell or (lambda line: None))
 
     def _spark(self, warehouse: Warehouse) -> "SparkEngine | None":
         if self.engine == "duckdb":

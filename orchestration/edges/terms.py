@@ -76,11 +76,13 @@ class Build:
         said = settings.get("vars") or {}
         self._variables: dict[str, Any] = {**said, **(said.get(settings["name"]) or {})}
         with warehouse.connect() as connection:
-            query = "select node, terms from ledger.built_tables where engine = ?"
-            self._held = {node: json.loads(terms) for node, terms in connection.execute(query, [engine]).fetchall()}
-            [[self._digest]] = connection.execute("select cast(hash('loopwright') as varchar)").fetchall()
             query = "select schema_name || '.' || table_name from duckdb_tables()"
-            self._tables = {row[0] for row in connection.execute(query).fetchall()} if engine == "duckdb" else set()
+            tables = {row[0] for row in connection.execute(query).fetchall()}
+            query = "select node, terms from ledger.built_tables where engine = ?"
+            rows = connection.execute(query, [engine]).fetchall() if "ledger.built_tables" in tables else []
+            [[self._digest]] = connection.execute("select cast(hash('loopwright') as varchar)").fetchall()
+        self._held = {node: json.loads(terms) for node, terms in rows}
+        self._tables = tables if engine == "duckdb" else set()
         self._loaded = {node: terms for node, terms in self._held.items() if node.startswith("seed.")}
         self._reasons: dict[str, str] = {}
 
@@ -116,13 +118,28 @@ class Build:
             with self._warehouse.connect() as connection:
                 connection.executemany("insert or replace into ledger.built_tables values (?, ?, ?)", rows)
 
+    def foreseen(self) -> dict[str, str]:
+        """Why, by name, a build of everything would make stored models anew: of seeds as they are written, since it loads them."""
+        for name, node in self._nodes.items():
+            if node.resource_type == "seed":
+                self._load(name)
+        owed = {self._nodes[name].name: reason for name, reason in self._owed().items() if reason}
+        return dict(sorted(owed.items()))
+
     def _mark(self) -> None:
+        for name, reason in self._owed().items():
+            self._nodes[name].config.full_refresh = True
+            self._reasons[name] = reason
+
+    def _owed(self) -> dict[str, str]:
+        """Models whose terms are not those on record, and why; those marked already aside. No reason for one that is not there yet."""
+        owed = {}
         for name in self._lineages.keys() - self._reasons.keys():
             node, held, terms = self._nodes[name], self._held.get(name), self._terms(name)
             if held != terms:
                 is_there = held is not None or f"{node.schema}.{node.alias}" in self._tables
-                node.config.full_refresh = True
-                self._reasons[name] = _difference(held, terms) if is_there else ""
+                owed[name] = _difference(held, terms) if is_there else ""
+        return owed
 
     def _load(self, seed: str) -> None:
         content = (self._project / self._nodes[seed].original_file_path).read_text(encoding="utf-8")

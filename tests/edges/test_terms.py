@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from orchestration.commands.building import build
+from orchestration.doctor import examine
 from orchestration.edges.dbt import PROJECT, DbtProject
 from orchestration.edges.terms import lineages
 from orchestration.edges.warehouse import Warehouse
+from orchestration.settings import read_settings
 
 UNTESTED = ("resource_type:test", "resource_type:unit_test")
 SEEDS = ("policy", "machine_agents", "touch_sources")
@@ -92,6 +94,20 @@ def test_a_changed_threshold_makes_anew_what_rests_on_it(
 
 
 @pytest.mark.slow
+def test_what_a_build_would_make_anew_is_told_before(project: DbtProject, warehouse: Warehouse, gap_of_15: Any) -> None:
+    assert project.foresee(warehouse) == {}, "what is not there yet is not made anew"
+    told(project, warehouse, EVENTS)
+    assert project.foresee(warehouse) == {}
+    gap_of_15()
+    assert project.foresee(warehouse) == {"int_people__session_days": GAP, "int_people__session_parts": GAP}
+    assert told(project, warehouse, EVENTS) == {"int_people__session_parts": GAP, "int_people__session_days": GAP}
+    assert project.foresee(warehouse) == {}
+    with warehouse.connect() as connection:
+        connection.execute("drop table ledger.built_tables")  # as before the migration that brought it
+    assert set(project.foresee(warehouse).values()) == {"its terms were not kept"}
+
+
+@pytest.mark.slow
 def test_a_model_made_of_old_rows_is_made_anew_again(project: DbtProject, warehouse: Warehouse, gap_of_15: Any) -> None:
     told(project, warehouse, EVENTS)
     gap_of_15()
@@ -157,6 +173,9 @@ def test_the_command_says_what_it_makes_anew(
     change = "update ledger.built_tables set terms = json_merge_patch(terms, ?) where node like '%engaged_weeks'"
     with warehouse.connect() as connection:
         connection.execute(change, ['{"engaged_days": "4"}'])
+    why = "int_people__engaged_weeks: engaged_days is 3, was 4"
+    [finding] = [finding for finding in examine(read_settings()) if finding.subject == "stored models"]
+    assert finding.found == f"the next build makes 1 anew from all of raw ({why})"
     build(full_refresh=False, tests=False)
     told = [line for line in capsys.readouterr().err.splitlines() if "anew" in line]
     assert told == ["int_people__engaged_weeks is made anew from all of raw: engaged_days is 3, was 4"]
