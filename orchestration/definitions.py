@@ -20,7 +20,7 @@ from orchestration.measure.pulls.assets import (
     pulls_job,
     pulls_schedule,
 )
-from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
+from orchestration.resources import ClockResource, ProgramsResource, TurnResource, WarehouseResource
 from orchestration.settings import read_settings
 
 SETTINGS = read_settings()
@@ -45,6 +45,7 @@ defs = dg.Definitions(
     schedules=[cycle_schedule, pulls_schedule, arrivals_schedule],
     resources={
         "warehouse": WarehouseResource(folder=str(SETTINGS.warehouse)),
+        "turn": TurnResource(folder=str(SETTINGS.warehouse)),
         "clock": ClockResource(),
         "programs": ProgramsResource(folder=str(SETTINGS.programs), cadence=SETTINGS.cadence, seed=SETTINGS.seed),
     },

@@ -1,11 +1,15 @@
 """What assets are given: the warehouse, the clock, the programs and the model, configured once."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 
 from orchestration.edges.clock import Clock, FixedClock, SystemClock, start_of
+from orchestration.edges.locks import turning
 from orchestration.edges.warehouse import Warehouse
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
@@ -21,6 +25,23 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         warehouse = Warehouse(Path(self.folder))
         warehouse.migrate()
         return warehouse
+
+
+class TurnResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The right to turn the loop, held while a run has this resource; not taken where whoever began the run holds it already."""
+
+    folder: str
+    is_held: bool = False
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Holds the right for the length of a run.
+
+        Raises:
+            WarehouseLocked: if another process turns the loop.
+        """
+        with nullcontext() if self.is_held else turning(Path(self.folder)):
+            yield self
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -4,14 +4,13 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
 from orchestration.build.checking import TAG, Checks
-from orchestration.edges.locks import alone
 from orchestration.errors import LoopError, Refusal
 
 _INSTANCE = """\
@@ -63,15 +62,6 @@ def _instance(warehouse: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def turning(warehouse: Path) -> AbstractContextManager[None]:
-    """The right to turn the loop of a warehouse: one process at a time, because two would send from what the other has half done.
-
-    Raises:
-        WarehouseLocked: if another process turns it.
-    """
-    return alone(warehouse / ".turning.lock", str(warehouse), "turns its loop")
-
-
 def require_cycle(key: str) -> None:
     """Checks that a cycle can be run, before anything is made.
 
@@ -102,7 +92,7 @@ def run_cycle(
     only: Sequence[str] = (),
     checks: Checks = "all",
 ) -> StageRun:
-    """Runs the cycle job for one partition.
+    """Runs the cycle job for one partition, for a caller who holds the right to turn the loop (`edges/locks.py`).
 
     Args:
         key: Partition key, an ISO date.
@@ -126,6 +116,7 @@ def run_cycle(
             "warehouse": {"config": {"folder": str(warehouse)}},
             "clock": {"config": {"fixed": fixed_time} if fixed_time else {}},
             "programs": {"config": {"folder": str(programs), "cadence": cadence, "seed": seed}},
+            "turn": {"config": {"folder": str(warehouse), "is_held": True}},
         },
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }

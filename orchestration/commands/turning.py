@@ -64,7 +64,8 @@ def run(
     from orchestration.commands.launching import print_outlook
     from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
-    from orchestration.running import require_cycle, run_cycle, turning
+    from orchestration.edges.locks import turning
+    from orchestration.running import require_cycle, run_cycle
 
     require_ready(settings)
     try:

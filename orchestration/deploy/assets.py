@@ -6,7 +6,7 @@ from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.channels import HandoverFiles
 from orchestration.deploy.launching import launch_program
 from orchestration.deploy.senders.configured import channels_with_senders
-from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
+from orchestration.resources import ClockResource, ProgramsResource, TurnResource, WarehouseResource
 
 
 @dg.asset(
@@ -26,7 +26,11 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     pool="warehouse",
 )
 def experiments(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
+    context: dg.AssetExecutionContext,
+    warehouse: WarehouseResource,
+    clock: ClockResource,
+    programs: ProgramsResource,
+    turn: TurnResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per experiment of this cycle: approved creatives, randomised people, messages handed over (or a dry run)."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)

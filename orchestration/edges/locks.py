@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from orchestration.errors import Refusal, WarehouseLocked
@@ -54,3 +54,12 @@ def alone(path: Path, subject: str, doing: str) -> Iterator[None]:
             raise Refusal(str(path.parent), reason, "Choose another folder with --warehouse.") from error
         path.write_text(str(os.getpid()), encoding="utf-8")
         yield
+
+
+def turning(warehouse: Path) -> AbstractContextManager[None]:
+    """The right to turn the loop of a warehouse: one process at a time, because two would send from what the other has half done.
+
+    Raises:
+        WarehouseLocked: if another process turns it.
+    """
+    return alone(warehouse / ".turning.lock", str(warehouse), "turns its loop")

@@ -9,7 +9,7 @@ from orchestration.generate.cycle import generate_cycle
 from orchestration.generate.power import check_power
 from orchestration.learn.briefs import write_briefs
 from orchestration.learn.taxonomy import Taxonomy
-from orchestration.resources import ClockResource, ProgramsResource, WarehouseResource
+from orchestration.resources import ClockResource, ProgramsResource, TurnResource, WarehouseResource
 
 
 @dg.asset(
@@ -26,7 +26,11 @@ from orchestration.resources import ClockResource, ProgramsResource, WarehouseRe
     pool="warehouse",
 )
 def creatives(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource, programs: ProgramsResource
+    context: dg.AssetExecutionContext,
+    warehouse: WarehouseResource,
+    clock: ClockResource,
+    programs: ProgramsResource,
+    turn: TurnResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per creative of this cycle: written from the brief, with everything that made it. A stopped program writes none."""
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)

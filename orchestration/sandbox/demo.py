@@ -16,11 +16,12 @@ from orchestration.build.checking import Checks
 from orchestration.deploy.batches import batch_times
 from orchestration.deploy.experiments import starts_of
 from orchestration.edges.clock import SystemClock, cycle_of
+from orchestration.edges.locks import turning
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.programs.definition import FOLDER, Program, read_program
 from orchestration.records import Learning
-from orchestration.running import run_cycle, turning
+from orchestration.running import run_cycle
 from orchestration.sandbox.preset import read_preset
 from orchestration.sandbox.results import ProgramResult, result_of
 from orchestration.sandbox.truth import SentArm, Truth

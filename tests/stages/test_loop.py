@@ -9,10 +9,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
-from orchestration.running import turning
+from orchestration.edges.locks import turning
+from orchestration.errors import WarehouseLocked
+from orchestration.resources import TurnResource
+from orchestration.running import definitions
 from orchestration.sandbox.world import World
 
 LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
@@ -151,6 +155,25 @@ def test_two_processes_do_not_turn_one_loop(tmp_path: Path) -> None:
     assert (tmp_path / "world").is_dir()
 
 
+def test_a_run_that_dagster_begins_takes_its_turn_too(tmp_path: Path) -> None:
+    """One from the UI or a schedule, which no command of ours precedes."""
+    resources = {
+        "warehouse": {"config": {"folder": str(tmp_path)}},
+        "turn": {"config": {"folder": str(tmp_path)}},
+    }
+    job = definitions().resolve_job_def("cycle")
+    with turning(tmp_path), dg.DagsterInstance.ephemeral() as instance:
+        run = job.execute_in_process(
+            {"resources": resources}, instance, partition_key="2026-01-05", raise_on_error=False
+        )
+    assert not run.success
+    told = [str(event.event_specific_data) for event in run.all_events if event.is_failure]
+    assert any(f"process {os.getpid()} turns its loop" in fault for fault in told), told
+    assert not (tmp_path / "loop.duckdb").exists(), "it was refused before it measured anything"
+    with dg.build_resources({"turn": TurnResource(folder=str(tmp_path))}), pytest.raises(WarehouseLocked):
+        turning(tmp_path).__enter__()
+
+
 @pytest.mark.slow
 def test_another_world_is_not_mixed_in(turned: tuple[Path, dict[str, object]]) -> None:
     folder, _ = turned
@@ -160,8 +183,6 @@ def test_another_world_is_not_mixed_in(turned: tuple[Path, dict[str, object]]) -
 
 
 def test_the_graph_reads_from_measure_to_deploy() -> None:
-    from orchestration.running import definitions
-
     graph = definitions().resolve_asset_graph()
     keys = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
     edges = sorted(
