@@ -1,6 +1,7 @@
 """Runs the cycle job in this process: the same job, assets and records as in Dagster's UI."""
 
 import json
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -140,6 +141,15 @@ def run_cycle(
         if not result.success:
             raise _refusal(result)
         return StageRun(result.run_id, _count(result))
+
+
+def made_anew(warehouse: Path, run_id: str) -> list[str]:
+    """What the build of a run told: which stored models it made anew, and why."""
+    with _instance(warehouse) as instance:
+        logs = [entry for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+    return [
+        entry.user_message for entry in logs if entry.step_key == "warehouse_models" and entry.level == logging.INFO
+    ]
 
 
 def definitions() -> dg.Definitions:

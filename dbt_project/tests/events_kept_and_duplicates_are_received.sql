@@ -1,6 +1,8 @@
 -- Fails when staging loses or invents an event: what it kept and the duplicates it counted are exactly what was
 -- received, and as many as the instants tell.
 
+{{ config(meta={'dagster': {'ref': {'name': 'stg_events__events'}}}) }}
+
 select
     received.events as received,
     kept.events as kept,

@@ -1,4 +1,7 @@
 -- A learning that the evidence does not carry at that very look must not exist, whatever the rules of the life cycle say.
+
+{{ config(meta={'dagster': {'ref': {'name': 'learnings'}}}) }}
+
 select
     learnings.program,
     learnings.metric,

@@ -1,5 +1,7 @@
 -- Fails when incremental builds drift from the events: user days must hold each activity event exactly once.
 
+{{ config(meta={'dagster': {'ref': {'name': 'int_people__known_days'}}}) }}
+
 select
     activity.events as expected,
     days.events as found

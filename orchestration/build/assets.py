@@ -47,18 +47,8 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
     """Builds and tests the selected models; every test becomes the result of an asset check."""
     events: list[dict[str, Any]] = []
     checks = context.run.tags.get(TAG, "all")
-    selection, _ = get_subset_selection_for_context(
-        context=context,
-        manifest=MANIFEST_CONTENT,
-        select=None,
-        exclude=None,
-        selector=None,
-        dagster_dbt_translator=TRANSLATOR,
-        current_dbt_indirect_selection_env=None,
-    )
-    select = selection[selection.index("--select") + 1].split() if "--select" in selection else []
-    if context.selected_asset_keys == warehouse_models.keys:
-        select = []  # all models: naming each would cost dbt seconds; which tests run, `checks` says
+    everything = context.selected_asset_keys == warehouse_models.keys  # naming each model would cost dbt seconds
+    select = [] if everything else _selected(context)
     failure: Exception | None = None
 
     def keep(event: Any) -> None:
@@ -83,6 +73,19 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: WarehouseReso
         )
     if failure:
         raise failure
+
+
+def _selected(context: dg.AssetExecutionContext) -> list[str]:
+    selection, _ = get_subset_selection_for_context(
+        context=context,
+        manifest=MANIFEST_CONTENT,
+        select=None,
+        exclude=None,
+        selector=None,
+        dagster_dbt_translator=TRANSLATOR,
+        current_dbt_indirect_selection_env=None,
+    )
+    return selection[selection.index("--select") + 1].split() if "--select" in selection else []
 
 
 def _manifest() -> Mapping[str, Any]:

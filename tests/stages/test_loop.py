@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +14,11 @@ import dagster as dg
 import duckdb
 import pytest
 
+from orchestration.edges.dbt import MANIFEST
 from orchestration.edges.locks import turning
 from orchestration.errors import WarehouseLocked
 from orchestration.resources import TurnResource
-from orchestration.running import definitions
+from orchestration.running import definitions, made_anew, run_cycle
 from orchestration.sandbox.world import World
 
 LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
@@ -175,6 +177,21 @@ def test_a_run_that_dagster_begins_takes_its_turn_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_tells_what_its_build_made_anew(turned: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    folder = shutil.copytree(turned[0], tmp_path / "copy", symlinks=True)
+    change = "update ledger.built_tables set terms = json_merge_patch(terms, ?) where node like '%engaged_weeks'"
+    with duckdb.connect(folder / "loop.duckdb") as connection:
+        connection.execute(change, ['{"engaged_days": "4"}'])
+    expected = ["int_people__engaged_weeks is made anew from all of raw: engaged_days is 3, was 4"]
+    for lines in (expected, []):
+        run = run_cycle(
+            folder, folder / "world" / "programs", "weekly", 3, "2026-01-12",
+            fixed_time=SECOND_END.isoformat(), only=["build"],
+        )  # fmt: skip
+        assert made_anew(folder, run.run_id) == lines
+
+
+@pytest.mark.slow
 def test_another_world_is_not_mixed_in(turned: tuple[Path, dict[str, object]]) -> None:
     folder, _ = turned
     refused = loop("demo", "--seed", "4", folder=folder)
@@ -197,3 +214,12 @@ def test_the_graph_reads_from_measure_to_deploy() -> None:
     for key in keys:
         for parent in graph.get(key).parent_keys & keys:
             assert order[graph.get(parent).group_name] <= order[graph.get(key).group_name], f"{parent} -> {key}"
+
+
+def test_every_data_test_is_a_check_of_an_asset() -> None:
+    """Whoever looks at a mart in Dagster's UI sees what is asked of it; a test of several models names the one it is shown at."""
+    nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()
+    tests = {node["name"] for node in nodes if node["resource_type"] == "test" and node["config"]["enabled"]}
+    checks = {key.name for key in definitions().resolve_asset_graph().asset_check_keys}
+    assert tests > {"events_kept_and_duplicates_are_received", "no_learning_without_support"}
+    assert tests <= checks
