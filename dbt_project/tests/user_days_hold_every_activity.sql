@@ -1,6 +1,6 @@
 -- Fails when incremental builds drift from the events: user days must hold each activity event exactly once.
 
-{{ config(meta={'dagster': {'ref': {'name': 'int_people__known_days'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_people__user_days'}}}) }}
 
 select
     activity.events as expected,
