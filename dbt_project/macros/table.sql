@@ -1,7 +1,7 @@
 {#
     How a table is made on DuckDB: in one statement, in the place of the one before. dbt-duckdb writes it beside, renames both and drops the
-    old one, and asks a contract of the query before it is run; a mart that reads states is planned quickly or not at all, so that was half
-    of its cost. Here the contract is asked of the table that was made, by dbt's own comparison, before it is committed.
+    old one, and asks its contract of the query before that is run: it is planned twice then, and for a mart that reads states planning is
+    much of the cost. Here the contract is asked of the table that was made, by dbt's own comparison, before it is committed.
 #}
 {% materialization table, adapter='duckdb' %}
     {%- set before, made = load_cached_relation(this), this.incorporate(type='table') -%}
