@@ -144,7 +144,9 @@ def _stored(settings: Settings) -> tuple[str, bool]:
         return "none yet; a build makes them", True
     owed = DbtProject(engine=settings.engine).foresee(warehouse)
     told = "; ".join(f"{name}: {reason}" for name, reason in owed.items())
-    return (f"the next build makes {len(owed)} anew from all of raw ({told})" if owed else "none has to be made anew"), True
+    return (
+        f"the next build makes {len(owed)} anew from all of raw ({told})" if owed else "none has to be made anew"
+    ), True
 
 
 def _drops(settings: Settings) -> list[Finding]:
