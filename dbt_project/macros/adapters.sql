@@ -3,19 +3,68 @@
 
         kind         segment, rudderstack, posthog, ga4, snowplow or amplitude
         source       name of it in `source`, such as segment/web; with the event's id it is unique
-        relation     the table, as the warehouse calls it (segment and rudderstack: `relations`, see the model)
+        relation     the table, as the warehouse calls it
         aliases      the tool's event name -> ours, such as {order_done: Order Completed}; laid over the built-in ones
         loaded_at    column that says when the warehouse got the row, where it differs from the tool's own
         channel      channel that its events came through; web unless told
 
+    and, of one kind alone (its model says more):
+
+        relations, context, traits, details     segment and rudderstack, which have a table for each type of call
+        persons, value_keys                     posthog
+        final_after_days                        ga4
+
     Ids of people must be opaque already: a table that is read in place is not pseudonymised.
 #}
 
-{# The declared adapters of some kinds; all of them for none. #}
+{# The declared adapters of some kinds; all of them for none. One that cannot be read as it was meant is refused. #}
 {% macro adapters_of(kinds=none) %}
-    {%- set found = [] -%}
-    {%- for entry in var('event_adapters', []) if kinds is none or entry.kind in kinds -%}{%- do found.append(entry) -%}{%- endfor -%}
+    {%- set found, declared = [], var('event_adapters', none) or [] -%}
+    {%- for entry in declared -%}
+        {%- do require_adapter(entry, loop.index) -%}
+        {%- if kinds is none or entry.kind in kinds -%}{%- do found.append(entry) -%}{%- endif -%}
+    {%- endfor -%}
     {{- return(found) -}}
+{% endmacro %}
+
+{# Tables of Segment and RudderStack that hold events, and the type of call that each of them is. #}
+{% macro segment_tables() %}
+    {{- return({'tracks': 'track', 'pages': 'page', 'screens': 'screen', 'identifies': 'identify', 'aliases': 'alias'}) -}}
+{% endmacro %}
+
+{# Raises a compiler error that names what a declaration lacks, or says that nobody would read. #}
+{% macro require_adapter(entry, number) %}
+    {%- set by_tables = ['relations', 'context', 'traits', 'details'] -%}
+    {%- set own = {
+        'segment': by_tables, 'rudderstack': by_tables, 'posthog': ['relation', 'persons', 'value_keys'],
+        'ga4': ['relation', 'final_after_days'], 'snowplow': ['relation'], 'amplitude': ['relation'],
+    } -%}
+    {%- set place = 'vars: event_adapters, number ' ~ number -%}
+    {%- if entry is not mapping or entry.kind not in own -%}
+        {%- do exceptions.raise_compiler_error(place ~ ': kind must be one of ' ~ own | join(', ') ~ '.') -%}
+    {%- endif -%}
+    {%- set place, table = place ~ ' (' ~ entry.kind ~ ')', own[entry.kind][0] -%}
+    {%- for key in ['source', table] if not entry[key] -%}
+        {%- do exceptions.raise_compiler_error(place ~ ': `' ~ key ~ '` is missing.') -%}
+    {%- endfor -%}
+    {%- set known = ['kind', 'source', 'aliases', 'loaded_at', 'channel'] + own[entry.kind] -%}
+    {%- for key in entry if key not in known -%}
+        {%- do exceptions.raise_compiler_error(place ~ ': `' ~ key ~ '` is unknown; known are ' ~ known | join(', ') ~ '.') -%}
+    {%- endfor -%}
+    {%- for name in entry.relations or {} if name not in segment_tables() -%}
+        {%- do exceptions.raise_compiler_error(
+            place ~ ': `relations` has no table `' ~ name ~ '`; it may have ' ~ segment_tables() | join(', ') ~ '.'
+        ) -%}
+    {%- endfor -%}
+    {%- set columns = ['campaign_source', 'campaign_medium', 'campaign_name', 'user_agent'] -%}
+    {%- for name in entry.context or [] if name not in columns -%}
+        {%- do exceptions.raise_compiler_error(place ~ ': `context` has no `' ~ name ~ '`; it may have ' ~ columns | join(', ') ~ '.') -%}
+    {%- endfor -%}
+    {%- for detail in entry.details or [] -%}
+        {%- for key in ['event', 'relation', 'columns'] if not detail[key] -%}
+            {%- do exceptions.raise_compiler_error(place ~ ': `' ~ key ~ '` of `details`, number ' ~ loop.index ~ ', is missing.') -%}
+        {%- endfor -%}
+    {%- endfor -%}
 {% endmacro %}
 
 {# The tables an adapter reads, one list for all kinds. #}

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,18 @@ import yaml
 
 from orchestration.edges.dbt import PROJECT, DbtProject
 from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
 
 ADAPTERS: list[dict[str, Any]] = [
     {
         "kind": "segment",
         "source": "segment/web",
-        "relations": {"tracks": "web.tracks", "pages": "web.pages", "identifies": "web.identifies"},
+        "relations": {
+            "tracks": "web.tracks",
+            "pages": "web.pages",
+            "identifies": "web.identifies",
+            "aliases": "web.aliases",
+        },
         "aliases": {"Bought": "Order Completed"},
         "context": ["campaign_source", "campaign_medium", "campaign_name", "user_agent"],
         "traits": ["segment", "country"],
@@ -66,6 +73,10 @@ SEGMENT = """
     create table web.identifies as
         select *, 'loyal' as segment, 'GB' as country from web.pages;
     update web.identifies set id = 'i1', user_id = 'u1';
+    create table web.aliases as
+        select 'x1' as id, 'u1' as user_id, 'u0' as previous_id, * exclude (id, user_id, anonymous_id, event, event_text,
+            context_campaign_source, context_campaign_medium, context_campaign_name, context_user_agent)
+        from web.tracks where id = 't2';
     create table web.bought as select * from (values ('t1', 'o"1', 12.5, 'GBP', 'c7'), ('t1', 'o"1', 12.5, 'GBP', 'c7'))
         as t (id, order_id, revenue, currency, creative_id);
     create table web.searched as select 't2' as id, 'red kettle' as query;
@@ -147,11 +158,7 @@ AMPLITUDE = """
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """(source, event_id) -> rows of the adapted events; every data test of the adapters has passed."""
-    project = tmp_path_factory.mktemp("declared") / "dbt_project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
-    settings["vars"] = (settings.get("vars") or {}) | {"event_adapters": ADAPTERS}
-    (project / "dbt_project.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    project = _declaring(tmp_path_factory.mktemp("declared") / "dbt_project", ADAPTERS)
     warehouse = Warehouse(tmp_path_factory.mktemp("warehouse"))
     warehouse.migrate()
     with warehouse.connect() as connection:
@@ -167,6 +174,15 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], l
     )
     assert types["missing"] is None, "the columns of raw.events, with their types"
     return found
+
+
+def _declaring(project: Path, adapters: list[Any]) -> Path:
+    """A copy of the dbt project that declares them."""
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
+    settings["vars"] = (settings.get("vars") or {}) | {"event_adapters": adapters}
+    (project / "dbt_project.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return project
 
 
 def _at(text: str) -> dt.datetime:
@@ -188,6 +204,13 @@ def test_segment_copies_keep_their_clocks_and_their_own_table(adapted: Any) -> N
     assert json.loads(identify["properties"]) == {"segment": "loyal", "country": "GB"}
     [searched] = adapted["segment/web", "t2"]
     assert (searched["user_id"], json.loads(searched["properties"])) == (None, {"query": "red kettle"})
+
+
+def test_segment_aliases_name_the_former_id(adapted: Any) -> None:
+    [alias] = adapted["segment/web", "x1"]
+    assert (alias["type"], alias["event_name"], alias["user_id"], alias["anonymous_id"]) == ("alias", None, "u1", None)
+    assert json.loads(alias["properties"]) == {"previousId": "u0"}
+    assert alias["occurred_at"] == _at("05T10:00:00")
 
 
 def test_rudderstack_is_told_by_its_load_time_and_channel(adapted: Any) -> None:
@@ -231,3 +254,35 @@ def test_amplitude_is_cut_by_the_servers_clock(adapted: Any) -> None:
     assert (told["event_name"], told["ingested_at"]) == ("Signed Up", _at("05T10:00:03"))
     assert json.loads(told["context"])["traits"] == {"segment": "new"}
     assert (order["event_name"], order["anonymous_id"], float(order["value"])) == ("Order Completed", "42", 7.5)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            {"kind": "segmnt", "source": "web"},
+            "number 1: kind must be one of segment, rudderstack, posthog, ga4, snowplow, amplitude",
+        ),
+        ({"kind": "ga4", "relation": "ga4.events"}, r"number 1 \(ga4\): `source` is missing"),
+        (
+            {"kind": "ga4", "source": "g", "relation": "ga4.events", "persons": "p"},
+            "`persons` is unknown; known are kind,",
+        ),
+        (
+            {"kind": "segment", "source": "web", "relations": {"track": "web.tracks"}},
+            "has no table `track`; it may have tracks,",
+        ),
+        (
+            {"kind": "segment", "source": "web", "relations": {"tracks": "t"}, "context": ["ip"]},
+            "`context` has no `ip`; it may have campaign_source,",
+        ),
+        (
+            {"kind": "rudderstack", "source": "web", "relations": {"tracks": "t"}, "details": [{"event": "bought"}]},
+            "`relation` of `details`, number 1, is missing",
+        ),
+    ],
+)
+def test_a_declaration_that_nobody_would_read_is_refused(tmp_path: Path, entry: Any, said: str) -> None:
+    project = _declaring(tmp_path / "dbt_project", [entry])
+    with pytest.raises(Refusal, match=f"event_adapters, {said}|event_adapters, number 1 .*{said}"):
+        DbtProject(project).load()

@@ -12,7 +12,7 @@ united as (
     {% for entry in entries %}
         select
             cast(told.uuid as string) as event_id,
-            '{{ entry.source }}' as source,
+            {{ text_or_null(entry.source) }} as source,
             case told.event_type {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}else 'track' end as type,
             case when told.event_type not in ('{{ types | join("', '") }}') then {{ canonical_name('told.event_type', entry, known) }} end as event_name,
             told.user_id,

@@ -16,7 +16,7 @@ with
 united as (
     {% for entry in entries %}
         select
-            '{{ entry.source }}' as source,
+            {{ text_or_null(entry.source) }} as source,
             told.event_name as said_name,
             {{ canonical_name('told.event_name', entry, known) }} as event_name,
             told.user_id,

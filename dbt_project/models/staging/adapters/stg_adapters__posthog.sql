@@ -23,7 +23,7 @@ united as (
         {% if entry.persons %}{% set placed.persons = placed.persons + 1 %}{% endif %}
         select
             cast(told.uuid as string) as event_id,
-            '{{ entry.source }}' as source,
+            {{ text_or_null(entry.source) }} as source,
             case told.event
                 {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}
                 else 'track'

@@ -1,4 +1,4 @@
--- One row per row of the declared Segment and RudderStack tables (tracks, pages, screens, identifies), as a canonical event.
+-- One row per row of the declared Segment and RudderStack tables (tracks, pages, screens, identifies, aliases), as a canonical event.
 -- `tracks` has no properties of its own: `details` names the table of an event and the columns that become its properties.
 -- A column exists in these schemas only once it was not null, so columns beyond the fixed ones are declared:
 --     context   of campaign_source, campaign_medium, campaign_name and user_agent, those that exist
@@ -7,7 +7,7 @@
 
 {% set entries = adapters_of(['segment', 'rudderstack']) %}
 {{ config(enabled=entries | length > 0) }}
-{% set types = {'tracks': 'track', 'pages': 'page', 'screens': 'screen', 'identifies': 'identify'} %}
+{% set types = segment_tables() %}
 
 with
 
@@ -35,11 +35,11 @@ united as (
         {% for table, relation in entry.relations.items() %}
             select
                 told.id as event_id,
-                '{{ entry.source }}' as source,
+                {{ text_or_null(entry.source) }} as source,
                 '{{ types[table] }}' as type,
                 {{ canonical_name('told.event_text', entry) if table == 'tracks' else 'cast(null as string)' }} as event_name,
                 told.user_id,
-                told.anonymous_id,
+                {{ 'cast(null as string)' if table == 'aliases' else 'told.anonymous_id' }} as anonymous_id,
                 cast(told.timestamp as timestamp) as occurred_at,
                 cast(told.original_timestamp as timestamp) as original_at,
                 cast(told.sent_at as timestamp) as sent_at,
@@ -59,13 +59,15 @@ united as (
                         {% set traits = {} %}
                         {% for trait in entry.traits %}{% do traits.update({trait: 'told.' ~ trait}) %}{% endfor %}
                         {{ json_object_of(traits) }} as properties,
+                    {% elif table == 'aliases' %}
+                        {{ json_object_of({'previousId': 'told.previous_id'}) }} as properties,
                     {% else %}
                         cast(null as string) as properties,
                     {% endif %}
                 {% endif %}
                 {% set said = {} %}
                 {% for name in ['campaign_source', 'campaign_medium', 'campaign_name', 'user_agent'] %}
-                    {% do said.update({name: 'told.context_' ~ name if name in context else 'cast(null as string)'}) %}
+                    {% do said.update({name: 'told.context_' ~ name if name in context and table != 'aliases' else 'cast(null as string)'}) %}
                 {% endfor %}
                 {{ context_of(said.campaign_source, said.campaign_medium, said.campaign_name, said.user_agent) }} as context
             from {{ relation }} as told

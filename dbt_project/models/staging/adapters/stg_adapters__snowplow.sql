@@ -13,7 +13,7 @@ united as (
     {% for entry in entries %}
         select
             told.event_id,
-            '{{ entry.source }}' as source,
+            {{ text_or_null(entry.source) }} as source,
             case told.event_name {% for name, type in types.items() %}when '{{ name }}' then '{{ type }}' {% endfor %}else 'track' end as type,
             case
                 when told.event_name not in ('{{ types | join("', '") }}')
