@@ -25,7 +25,7 @@
 {# The days of it that are made anew, as above. #}
 {% macro days_made_anew(built, people_days=none) %}
     {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
-    {%- set instants = ref('stg_events__instants') -%}
+    {%- set instants, former = ref('stg_events__instants'), ref('stg_events__former_people') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
@@ -39,7 +39,7 @@
         {%- do queries.append(days_of_clicks_on(delivery_is_new) ~ ' and not (' ~ click_is_new ~ ')') -%}
     {%- endif -%}
     {%- if run_query(new_merges(is_new)).rows -%}
-        {%- do queries.append(days_of_merged_people(built, people_days)) -%}
+        {%- do queries.append(days_of_merged_people(built, is_new, people_days)) -%}
     {%- endif -%}
     {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as made order by day') if queries else []) }}
 {% endmacro %}

@@ -1,10 +1,11 @@
 {#
     The UTC days that a model of days must make anew, as literals: those of every event that is new to it, of clicks whose delivery is (it
     decides whether a scanner clicked) and of people whose id is now known to be somebody else's: those still under the old id in the model
-    itself, or, for a model without ids of people, all of theirs in `people_days` once such a merge is new to it.
+    itself, or, for a model without ids of people, all of theirs in `people_days` once such a merge is new to it. Of people to whom an id
+    belonged before, likewise (stg_events__former_people).
 #}
 {% macro touched_days(built, people_days=none) %}
-    {%- set deliveries, aliases = ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
+    {%- set deliveries, aliases, former = ref('stg_events__deliveries'), ref('stg_events__aliases'), ref('stg_events__former_people') -%}
     {%- set timed, instants = ref('stg_events__timed'), ref('stg_events__instants') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
@@ -16,12 +17,12 @@
         {%- do queries.append(days_of_clicks_on(delivery_is_new)) -%}
     {%- endif -%}
     {%- if people_days is none -%}
-        {%- set merges = 'select 1 from ' ~ aliases ~ ' limit 1' -%}
+        {%- set merges = '(select 1 from ' ~ aliases ~ ' limit 1) union all (select 1 from ' ~ former ~ ' limit 1)' -%}
     {%- else -%}
         {%- set merges = new_merges(is_new) -%}
     {%- endif -%}
     {%- if run_query(merges).rows -%}
-        {%- do queries.append(days_of_merged_people(built, people_days)) -%}
+        {%- do queries.append(days_of_merged_people(built, is_new, people_days)) -%}
     {%- endif -%}
     {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as touched order by day')) }}
 {% endmacro %}
@@ -34,13 +35,21 @@
     where clicks.event_name = 'Email Link Clicked' and {{ delivery }}
 {%- endmacro %}
 
-{# Query of one row if a merge of people is new. #}
+{# Query that has a row if a merge of people is new. #}
 {% macro new_merges(is_new) -%}
-    select 1 from {{ ref('stg_events__aliases') }} where {{ is_new | replace('ingested_at', 'told_at') }} limit 1
+    {%- set told_is_new = is_new | replace('ingested_at', 'told_at') -%}
+    (select 1 from {{ ref('stg_events__aliases') }} where {{ told_is_new }} limit 1)
+    union all
+    (select 1 from {{ ref('stg_events__former_people') }} where {{ told_is_new }} limit 1)
 {%- endmacro %}
 
-{# Query of the days of people with an id that was merged into another's. #}
-{% macro days_of_merged_people(built, people_days) -%}
+{# Query of people to whom an id no longer belongs, since a word that is new. #}
+{% macro people_of_before(is_new) -%}
+    select user_id from {{ ref('stg_events__former_people') }} where {{ is_new | replace('ingested_at', 'told_at') }}
+{%- endmacro %}
+
+{# Query of the days of people with an id that was merged into another's, or that had one which is another's now. #}
+{% macro days_of_merged_people(built, is_new, people_days) -%}
     {%- set aliases = ref('stg_events__aliases') -%}
     {%- if people_days is not none -%}
         select activity_on as day from {{ people_days }} where user_id in (select person_id from {{ aliases }})
@@ -54,7 +63,9 @@
             from {{ aliases }}
             where user_id in (select user_id from {{ built }})
         ) as merged on days.user_id in (merged.user_id, merged.person_id)
-    {%- endif -%}
+    {%- endif %}
+    union all
+    select activity_on as day from {{ people_days or built }} where user_id in ({{ people_of_before(is_new) }})
 {%- endmacro %}
 
 {#

@@ -1,4 +1,4 @@
--- One row per user id that was merged into another: whose it is now. Merges of merges are followed four times; a circle is no merge.
+-- One row per user id that was merged into another: whose it is now. Merges of merges are followed sixteen times; a circle is no merge.
 
 {{ config(materialized='table') }}
 
@@ -22,15 +22,16 @@ told as (
     where from_the_last = 1
 ),
 
+-- Each hop doubles how far a merge is followed.
 {% for hop in range(4) %}
     {%- set before = 'told' if loop.first else 'hop_' ~ (hop - 1) %}
     hop_{{ hop }} as (
         select
-            {{ before }}.user_id,
-            coalesce(further.person_id, {{ before }}.person_id) as person_id,
-            {{ before }}.told_at
-        from {{ before }}
-        left join told as further on {{ before }}.person_id = further.user_id
+            nearer.user_id,
+            coalesce(further.person_id, nearer.person_id) as person_id,
+            nearer.told_at
+        from {{ before }} as nearer
+        left join {{ before }} as further on nearer.person_id = further.user_id
     ){{ ',' if not loop.last }}
 {% endfor %}
 
@@ -39,4 +40,4 @@ select
     person_id,
     told_at
 from hop_3
-where user_id <> person_id
+where person_id not in (select told.user_id from told)

@@ -1,0 +1,112 @@
+"""What is told late changes what was counted long before, and nothing else: a build after it and a build of everything agree."""
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from orchestration.edges.dbt import DbtProject
+from orchestration.edges.warehouse import Warehouse
+from tests.bench.same_tables import compared
+from tests.dbt.conftest import NewWarehouse, receive
+
+MODELS = ("+path:models/marts/growth",)
+WITHOUT = ("resource_type:test", "resource_type:unit_test", "resource_type:seed")
+COLUMNS = pa.schema(
+    [(name, pa.string()) for name in ("event_id", "type", "event_name", "user_id", "send_id", "properties")]
+    + [(name, pa.timestamp("us")) for name in ("occurred_at", "received_at", "ingested_at")]
+    + [("source", pa.string()), ("import_id", pa.string())]
+)
+Row = dict[str, Any]
+
+
+def _did(user: str, name: str, at: str, **more: str) -> Row:
+    return {"type": "track", "event_name": name, "user_id": user, "occurred_at": dt.datetime.fromisoformat(at), **more}
+
+
+def _alias(person: str, former: str, at: str) -> Row:
+    told = {"type": "alias", "event_name": None, "properties": json.dumps({"previousId": former})}
+    return _did(person, "alias", at) | told
+
+
+def _take(project: DbtProject, warehouse: Warehouse, at: str, told: list[Row]) -> None:
+    now = dt.datetime.fromisoformat(at)
+    rows = [
+        {"properties": "{}", **row, "event_id": f"{at} {number}", "received_at": now, "ingested_at": now}
+        | {"source": "s", "import_id": at}
+        for number, row in enumerate(told)
+    ]
+    receive(warehouse, pa.Table.from_pylist(rows, COLUMNS))
+    project.build(warehouse, select=MODELS, exclude=WITHOUT)
+
+
+def _differences(project: DbtProject, warehouse: Warehouse, folder: Path) -> list[str]:
+    """Tables whose rows a build of everything would not make."""
+    shutil.copytree(warehouse.folder, folder)
+    project.build(Warehouse(folder), select=MODELS, exclude=WITHOUT, full_refresh=True)
+    tables, different = compared(warehouse.folder, folder)
+    assert tables > 30
+    return different
+
+
+@pytest.mark.slow
+def test_a_first_day_may_turn_out_to_be_another(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """Somebody was there six weeks before; somebody's first click was a scanner's; somebody's old id was there before."""
+    warehouse = new_warehouse(tmp_path / "warehouse")
+    seen = [_did(user, "Page Viewed", "2026-02-18T10:00") for user in ("early", "scanned", "moved")]
+    click = _did("scanned", "Email Link Clicked", "2026-01-05T10:00:03", send_id="m")
+    before = [_did("was", "Page Viewed", "2026-01-06T10:00"), _did("was", "Page Viewed", "2026-01-08T10:00")]
+    today = _did("z", "Page Viewed", "2026-02-28T10:00")
+    _take(project, warehouse, "2026-03-01T03:00", [*seen, click, *before, today])
+    news = "select new, resurrected, dormant from marts.lifecycle where segment = 'all' and day = date '2026-02-18'"
+    assert warehouse.rows(news) == [{"new": 2, "resurrected": 1, "dormant": 1}]
+    told = [
+        _did("early", "Page Viewed", "2026-01-05T10:00"),
+        _did("scanned", "Email Delivered", "2026-01-05T10:00", send_id="m"),
+        _alias("moved", "was", "2026-02-28T11:00"),
+    ]
+    _take(project, warehouse, "2026-03-02T03:00", [*told, _did("z", "Page Viewed", "2026-03-01T10:00")])
+    assert warehouse.rows(news) == [{"new": 1, "resurrected": 2, "dormant": 0}]
+    assert _differences(project, warehouse, tmp_path / "anew") == []
+
+
+@pytest.mark.slow
+def test_an_id_may_turn_out_to_be_somebody_elses_again(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """`shared` is told to be ann's and then bob's, `gone` carl's and then bob's; x is told to be y's, and then y to be x's."""
+    warehouse = new_warehouse(tmp_path / "warehouse")
+    spec = json.dumps({"activation": {"steps": ["Signed Up", "Feature Used"], "within_days": 7}})
+    warehouse.append({"ledger.programs": [{"program": "p", "version": "v", "spec": spec, "recorded_at": "2026-01-01"}]})
+    lives = [
+        _did(user, name, f"2026-01-{day:02}T10:00")
+        for user, name, day in (
+            ("shared", "Signed Up", 5), ("shared", "Feature Used", 6), ("ann", "Page Viewed", 6), ("bob", "Page Viewed", 6),
+            ("gone", "Signed Up", 7), ("x", "Signed Up", 8), ("y", "Page Viewed", 9),
+        )
+    ]  # fmt: skip
+    words = [
+        _alias("ann", "shared", "2026-01-10"),
+        _alias("carl", "gone", "2026-01-10"),
+        _alias("y", "x", "2026-01-10"),
+    ]
+    _take(project, warehouse, "2026-02-10T03:00", [*lives, *words, _did("z", "Page Viewed", "2026-02-09T10:00")])
+    people = "select user_id, signed_up_on is not null as signed_up from intermediate.int_people where user_id <> 'z' order by 1"
+    assert [tuple(row.values()) for row in warehouse.rows(people)] == [
+        ("ann", True), ("bob", False), ("carl", True), ("y", True),
+    ]  # fmt: skip
+    again = [_alias("bob", "shared", "2026-01-11"), _alias("bob", "gone", "2026-01-11"), _alias("x", "y", "2026-01-12")]
+    _take(project, warehouse, "2026-02-11T03:00", [*again, _did("z", "Page Viewed", "2026-02-10T10:00")])
+    assert [tuple(row.values()) for row in warehouse.rows(people)] == [
+        ("ann", False), ("bob", True), ("carl", False), ("x", True), ("y", False),
+    ]  # fmt: skip
+    assert warehouse.rows("select user_id from intermediate.int_people__activations where is_activated") == [
+        {"user_id": "bob"}
+    ]
+    assert _differences(project, warehouse, tmp_path / "anew") == []
