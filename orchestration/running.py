@@ -74,7 +74,11 @@ def require_cycle(key: str) -> None:
 
     if not MANIFEST.exists():
         raise Refusal("dbt manifest", "is missing", "Run `loop manifest`.")
-    if not PARTITIONS.has_partition_key(key):
+    try:
+        can_be_run = PARTITIONS.has_partition_key(key)
+    except OverflowError:  # no calendar has the week after it
+        can_be_run = False
+    if not can_be_run:
         raise Refusal(
             f"cycle of {key}",
             "cannot be run",

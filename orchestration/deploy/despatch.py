@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -187,6 +188,12 @@ def _writer(warehouse: Warehouse, pseudonym_key: bytes | None) -> LetterWriter:
             PUBLIC_URL,
             "is not set, so no message could offer one-click unsubscribe",
             "Set it to where `loop serve` is reached.",
+        )
+    if not re.match(r"https://[^/\s]", public_url):
+        raise Refusal(
+            PUBLIC_URL,
+            "is no address that mailboxes could ask to unsubscribe",
+            "Set scheme and host, such as https://hooks.example.com.",
         )
     known: dict[str, Templates] = {}
 

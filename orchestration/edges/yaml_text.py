@@ -55,6 +55,8 @@ def _parsed(text: str, subject: str, remedy: str) -> tuple[Any, yaml.Node | None
             return (None if node is None else loader.construct_document(node)), node
         finally:
             loader.dispose()
+    except ValueError as error:  # a date that no calendar has
+        raise Refusal(subject, f"is not valid YAML ({error})", remedy) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
 from orchestration.deploy.switches import state_in
+from orchestration.edges.clock import cycle_of
 from orchestration.generate.choosing import batched_for, generator_for
 from orchestration.generate.cycle import generate_cycle
 from orchestration.generate.power import check_power
@@ -32,11 +33,18 @@ def creatives(
     programs: ProgramsResource,
     turn: TurnResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """One row per creative of this cycle: written from the brief, with everything that made it. A stopped program writes none."""
+    """One row per creative of this cycle: written from the brief, with everything that made it.
+
+    A stopped program writes none, nor one whose first cycle is to come.
+    """
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
     taxonomy, rules, rows = Taxonomy.load(), programs.rules(), []
-    running = [program for program in programs.read() if state_in(house.folder, program.program) != "stopped"]
-    for program in running:
+    for program in programs.read():
+        if state_in(house.folder, program.program) == "stopped":
+            continue
+        if cycle_of(program.first_cycle, program.cadence) > cycle:
+            context.log.info(f"{program.program}: its first cycle is that of {program.first_cycle}, nothing is written")
+            continue
         made = write_briefs(house, program, cycle, now)
         check_power(house, program, cycle, now)
         generator = generator_for(program, taxonomy, house, cycle=cycle, seed=programs.seed, now=now)

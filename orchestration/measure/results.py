@@ -148,6 +148,7 @@ def _reason() -> str:
         "when cycle_day > $today then 'cycle is in the future'",
         "when n is null or not isfinite(n) then 'n is not a finite number'",
         "when n <= 0 then 'n is not above 0'",
+        "when n <> floor(n) or n >= 9007199254740992 then 'n is no whole number of people'",
         "when sum_y is null or not isfinite(sum_y) then 'sum_y is not a finite number'",
         "when sum_y2_text is null and sum_y < 0 then 'sum_y is negative'",
         "when sum_y2_text is null and sum_y > n then 'clicks above impressions: sum_y is larger than n'",

@@ -163,6 +163,15 @@ class Program(Strict):
             raise ValueError("metric names repeat")
         return metrics
 
+    @field_validator("segments")
+    @classmethod
+    def _each_segment_once(cls, segments: list[str]) -> list[str]:
+        if len(set(segments)) != len(segments):
+            raise ValueError("segments name one twice")
+        if "all" in segments:
+            raise ValueError("all is what its parts are called together: name the segments themselves")
+        return segments
+
     @model_validator(mode="after")
     def _steps_are_known(self) -> Self:
         if self.activation is None and any(metric.value == "steps" for metric in self.metrics):

@@ -238,6 +238,7 @@ def test_a_locked_warehouse_is_waited_for_and_then_refused(
 @pytest.mark.slow
 def test_a_cycle_that_has_not_come_is_refused(place: Path, fresh_loop: Command) -> None:
     assert_refused(fresh_loop("run", "--cycle", "2999-01-07"), "cycle of 2999-01-07", "cannot be run")
+    assert_refused(fresh_loop("run", "--cycle", "9999-12-31"), "cycle of 9999-12-27", "cannot be run")
     assert not (place / "warehouse").exists()
 
 

@@ -83,7 +83,7 @@ class LivesReference:
             joined = next(doing for doing in mine if doing.name == "Signed Up")
             recent = [at for at in invites.get(joined.inviter or "", []) if at <= joined.at < at + DAY * days]
             if recent:
-                passed_on = any(at < joined.at + DAY * days for at in invites[user])
+                passed_on = any(joined.at <= at < joined.at + DAY * days for at in invites[user])
                 took = (joined.at - max(recent)) / DAY
                 newcomers[monday(max(recent))].append((joined.inviter or "", took, passed_on))
         rows = []

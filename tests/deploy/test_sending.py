@@ -49,6 +49,20 @@ def test_every_event_reaches_the_ledger_however_many_are_copied_at_once(
     assert [row["sequence"] for row in rows] == events
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("", "is not set"), ("u.example.test", "is no address"), ("http://u.example.test", "is no address")],
+)
+def test_without_an_address_to_unsubscribe_nothing_is_sent(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    channel = PlayedChannel()
+    monkeypatch.setenv("LOOP_PUBLIC_URL", url)
+    with pytest.raises(Refusal, match=f"LOOP_PUBLIC_URL -> {reason}"):
+        sent(house, channel)
+    assert channel.ids() == []
+
+
 def test_the_link_in_a_mail_is_the_person_s_own(house: Warehouse) -> None:
     channel = PlayedChannel()
     sent(house, channel)

@@ -33,6 +33,7 @@ def test_every_file_that_ships_is_read_as_the_slow_reader_reads_it(path: Path) -
         (b"a: !!python/object/apply:os.getcwd []\n", "is not valid YAML at line 1. Mend the file."),
         (b"a: 1\n---\nb: 2\n", "is not valid YAML at line 2. Mend the file."),
         (b"a: \x07\n", "is not valid YAML. Mend the file."),
+        (b"a: 2026-02-30\n", "is not valid YAML (day is out of range for month). Mend the file."),
         (b"a: \xff\n", "is not valid YAML (it is not UTF-8). Mend the file."),
         (None, "cannot be read (No such file or directory). Check the path and its permissions."),
     ],

@@ -31,6 +31,11 @@ def test_a_person_is_the_same_in_every_case_and_everywhere() -> None:
     assert told("segment", {"userId": "User-7", "n": 1}) == {"userId": digest("User-7"), "n": 1}, "ids keep their case"
 
 
+def test_who_invited_somebody_is_the_person_who_did_it() -> None:
+    joined = {"userId": "alice", "event": "Signed Up", "properties": {"invited_by": "bob"}}
+    assert told("segment", joined)["properties"] == {"invited_by": told("segment", {"userId": "bob"})["userId"]}
+
+
 def test_ids_of_messages_are_kept_though_they_look_like_addresses() -> None:
     assert told("sendgrid", [{"smtp-id": "<x1@mta.example.test>"}]) == [{"smtp-id": "<x1@mta.example.test>"}]
 

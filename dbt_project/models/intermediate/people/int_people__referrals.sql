@@ -48,11 +48,16 @@ heard as (
 -- Whether the one who came invites others in turn, within as many days.
 first_invites as (
     select
-        user_id,
-        min(occurred_at) as first_invited_at
-    from {{ ref('int_people__moments') }}
-    where event_name = 'Invite Sent' and is_activity and user_id in (select user_id from brought)
-    group by user_id
+        brought.user_id,
+        min(invites.occurred_at) as first_invited_at
+    from brought
+    inner join {{ ref('int_people__moments') }} as invites
+        on
+            brought.user_id = invites.user_id
+            and invites.event_name = 'Invite Sent'
+            and invites.is_activity
+            and invites.occurred_at >= brought.signed_up_at
+    group by brought.user_id
 )
 
 select
