@@ -56,5 +56,5 @@ from led_to
 left join aliases on led_to.user_id = aliases.user_id
 where
     led_to.person_id <> coalesce(aliases.person_id, led_to.user_id)
-    and led_to.person_id not in (select aliases.user_id from aliases)
+    and led_to.person_id not in (select merged.user_id from aliases as merged)
 group by led_to.person_id
