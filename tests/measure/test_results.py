@@ -100,6 +100,7 @@ def fault(row: dict[str, str], cycle: str, n: float, y: float, y2: float) -> str
         "in the future": cycle == "2026-11-21",
         "n is not a finite": not math.isfinite(n),
         "n is not above": n <= 0,
+        "n is no whole number": n % 1 > 0,
         "sum_y is not a finite": not math.isfinite(y),
         "sum_y is negative": not squares and y < 0,
         "clicks above": not squares and y > n,

@@ -64,7 +64,7 @@ def test_the_worked_example_goes_as_it_is_printed(tmp_path: Path) -> None:
         told = walked(tmp_path / "home", server.base_url, channels)
         mails = channels.taken()
     (answers,) = blocks("text")
-    assert [line for line in answers.splitlines() if line not in told.splitlines()] == []
+    assert [line for line in answers.splitlines() if line not in told.splitlines()] == [], told
     assert "# What winter_letters has learned" in told
     assert len(mails) == len(set(mails)) == 37
     written = Warehouse(tmp_path / "home" / "letters" / "warehouse").rows(
