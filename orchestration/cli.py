@@ -58,6 +58,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(policies.policy, name="policy")
+app.add_typer(intake.imports, name="imports")
 app.add_typer(intake.quarantine, name="quarantine")
 app.add_typer(sending.outbox, name="outbox")
 app.add_typer(programs.programs, name="programs")

@@ -1,4 +1,4 @@
-"""What comes in: consume a topic, and look into what was set aside."""
+"""What comes in: consume a topic, look into what was set aside, and take back what was wrong."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from orchestration.commands.console import JsonOption, WarehouseOption, err, out
 from orchestration.edges.clock import SystemClock
 from orchestration.errors import Refusal
 
+imports = typer.Typer(help="What was imported: list, or take past experiments back.", no_args_is_help=True)
 quarantine = typer.Typer(help="Rows that could not be taken in: list, show, replay.", no_args_is_help=True)
 
 
@@ -45,6 +46,48 @@ def consume(
     out.print(
         f"{done.messages:,} messages read, {done.accepted:,} accepted, {done.quarantined:,} quarantined, "
         f"{done.duplicates + done.repeated:,} there already"
+    )
+
+
+@imports.command("list")
+def imports_list(as_json: JsonOption = False, warehouse: WarehouseOption = None) -> None:
+    """Every file taken in, the newest first, with the id that `withdraw` takes."""
+    settings = settings_for(warehouse)
+    from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.withdrawals import imported
+
+    rows = imported(Warehouse(settings.warehouse))
+    if as_json:
+        sys.stdout.write(json.dumps(rows, default=str) + "\n")
+        return
+    for row in rows:
+        taken_back = f"; taken back on {row['withdrawn_at']:%Y-%m-%d}: {row['reason']}" if row["withdrawn_at"] else ""
+        out.print(
+            f"{row['import_id'][:12]} {row['imported_at']:%Y-%m-%d} {row['kind']} {row['subject']}: "
+            f"{row['rows_read']:,} rows read, {row['rows_accepted']:,} accepted, {row['rows_quarantined']:,} quarantined{taken_back}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not rows:
+        out.print("nothing was imported yet")
+
+
+@imports.command("withdraw")
+def imports_withdraw(
+    import_id: Annotated[str, typer.Argument(help="Id of the import, or its start.")],
+    reason: Annotated[str, typer.Option(help="Why; kept beside the import.")],
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Takes past experiments back: nothing of that import counts from the next build on."""
+    settings = settings_for(warehouse)
+    from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.withdrawals import withdraw
+
+    row = withdraw(Warehouse(settings.warehouse), import_id, reason, SystemClock())
+    out.print(
+        f"{row['subject']} is taken back: {row['rows_accepted']:,} rows count no more from the next build on (loop build)",
+        markup=False,
+        soft_wrap=True,
     )
 
 

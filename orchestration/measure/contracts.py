@@ -25,7 +25,7 @@ from orchestration.measure.predicates import (
 from orchestration.measure.reading import literal
 
 FOLDER = Path(__file__).parents[2] / "warehouse" / "schemas"
-PRIVACY = ("none", "device", "text", "person", "address")
+PRIVACY = ("none", "device", "text", "person", "address", "id")
 _NOTES = {"$schema", "$id", "title", "description", "x-privacy", "x-reason"}
 _RULES = {
     *("type", "enum", "const", "minLength", "maxLength", "pattern", "minimum", "maximum", "format", "required"),

@@ -151,13 +151,17 @@ def columns(at: Mapping[str, Place], *, nameless: str) -> str:
             coalesce(try_cast({at["schema_version"].text} as integer), 1) as schema_version"""
 
 
-def append(connection: duckdb.DuckDBPyConnection, contract: Contract, import_id: str, now: dt.datetime) -> Judged:
-    """Appends what ``staged`` has that is new, known to the warehouse from ``now``."""
+def append(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, import_id: str, now: dt.datetime, *, is_opaque: bool
+) -> Judged:
+    """Appends what ``staged`` has that is new, known to the warehouse from ``now``; ``is_opaque`` as it was staged."""
     duplicates = mark_duplicates(connection, "staged")
     there = [row[0] for row in connection.execute("describe staged").fetchall()]
     named = [name for name in _PEOPLE if name in there]
     changed = {name: f"coalesce({name}_people.pseudonym, staged.{name})" for name in named}
-    changed |= {name: hidden(f"staged.{name}", name, contract) for name in _OBJECTS if name in there}
+    changed |= {
+        name: hidden(f"staged.{name}", name, contract, is_opaque=is_opaque) for name in _OBJECTS if name in there
+    }
     changed |= {"extra": f"cast({without_addresses('extra')} as json)"} if "extra" in there else {}
     values = ", ".join(f"{changed.get(name, f'staged.{name}')} as {name}" for name in there if name != "reason")
     joins = " ".join(f"left join people as {name}_people on staged.{name} = {name}_people.id" for name in named)

@@ -94,7 +94,8 @@ def append(connection: duckdb.DuckDBPyConnection, mapping: EventsMapping, import
     contract = read_contract("event")
     people = ", ".join(f"{opaque_id(name, is_opaque=True)} as {name}" for name in ("user_id", "anonymous_id"))
     free = ", ".join(f"{without_addresses(name)} as {name}" for name in ("source", "event_name", "send_id"))
-    documents = ", ".join(f"{hidden(name, name, contract)} as {name}" for name in _DOCUMENTS)
+    is_opaque = not mapping.pseudonymise
+    documents = ", ".join(f"{hidden(name, name, contract, is_opaque=is_opaque)} as {name}" for name in _DOCUMENTS)
     return int(
         connection.execute(
             f"""insert into raw.events by name

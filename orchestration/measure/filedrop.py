@@ -87,7 +87,8 @@ def take_documents(
                 tell(f"{path.name}: taken in before, nothing to do")
                 return known
             contract = read_contract("event")
-            stage_file(connection, path, contract, now, warehouse.folder, is_opaque=not mapping.pseudonymise, tell=tell)
+            is_opaque = not mapping.pseudonymise
+            stage_file(connection, path, contract, now, warehouse.folder, is_opaque=is_opaque, tell=tell)
             with transaction(connection):
                 if known := _known(connection, digest, mapping, identity):
                     return known
@@ -95,7 +96,7 @@ def take_documents(
                     raise Early
                 import_id = import_id_of(digest.result(), mapping, identity)
                 tell(f"{path.name}: storing")
-                found = documents.append(connection, contract, import_id, now)
+                found = documents.append(connection, contract, import_id, now, is_opaque=is_opaque)
                 if not may_be_empty:
                     require_rows(path.name, found.read, len(found.refused), lambda: _first(path, found))
                 set_aside(connection, path, found.refused, import_id, now, warehouse.folder)

@@ -188,8 +188,8 @@ def _asked(targets: Targets) -> dict[str, str]:
         if targets.has(name)
     }
     asked |= {
-        f"with people in {name}": f"""count(*) filter (case when {may_name_people(name, name, contract)}
-            then cast({name} as json) is distinct from {hidden(name, name, contract)} else false end)"""
+        f"with people in {name}": f"""count(*) filter (case when {may_name_people(name, name, contract, is_opaque=True)}
+            then cast({name} as json) is distinct from {hidden(name, name, contract, is_opaque=True)} else false end)"""
         for name in _DOCUMENTS
         if targets.has(name)
     }

@@ -28,6 +28,7 @@ from orchestration.measure.report import (
     content_of,
     earlier,
     import_id_of,
+    is_withdrawn,
     record,
     require_rows,
 )
@@ -89,8 +90,9 @@ def _take_table(
     warehouse.migrate()
     with warehouse.connect() as connection:
         known = earlier(connection, import_id, mapping.kind)
-        # What a platform said once it may say again after it has said something else.
-        if known and not isinstance(mapping, ChannelDailyMapping):
+        # What a platform said once it may say again after it has said something else; what was taken back may come again.
+        may_come_again = isinstance(mapping, ChannelDailyMapping) or is_withdrawn(connection, import_id)
+        if known and not may_come_again:
             tell(f"{path.name}: taken in before, nothing to do")
             return known
         with transaction(connection):
@@ -98,7 +100,7 @@ def _take_table(
             if until is not None:
                 _refuse_early(connection, until)
             if known:
-                if not channel_reports.restates(connection):
+                if isinstance(mapping, ChannelDailyMapping) and not channel_reports.restates(connection):
                     return known
                 import_id = import_id_of(content, mapping, f"{identity} again at {now.isoformat()}")
             report = _store(connection, path, mapping, import_id, now, may_be_empty=may_be_empty)
@@ -198,9 +200,9 @@ def _store(
     accepted = read - quarantined
     match mapping:
         case ResultsMapping():
-            results.append(connection, mapping, import_id, now)
+            accepted -= results.append(connection, mapping, path.name, import_id, now)
         case UnitsMapping():
-            units.append(connection, mapping, import_id, now)
+            accepted -= units.append(connection, mapping, path.name, import_id, now)
         case EventsMapping():
             accepted = events.append(connection, mapping, import_id, now)
         case RatesMapping():

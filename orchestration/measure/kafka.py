@@ -176,7 +176,7 @@ def _store_partition(
     source = "select case when fault is null then cast(document as json) end as json from messages"
     documents.stage(connection, source, contract, now, is_opaque=is_opaque)
     connection.unregister("messages")
-    judged = documents.append(connection, contract, import_id, now)
+    judged = documents.append(connection, contract, import_id, now, is_opaque=is_opaque)
     faults, texts = table["fault"], table["document"]
     refused = [
         (

@@ -42,7 +42,7 @@ def opaque_id(text: str, *, is_opaque: bool) -> str:
     )
 
 
-def hidden(document: str, field: str, contract: Contract) -> str:
+def hidden(document: str, field: str, contract: Contract, *, is_opaque: bool) -> str:
     """SQL of a JSON object with its people hidden: tagged fields replaced by pseudonyms, addresses elsewhere withheld.
 
     One look with a regular expression spares the many objects in which there is nothing to hide.
@@ -50,18 +50,30 @@ def hidden(document: str, field: str, contract: Contract) -> str:
     Args:
         document: A column of JSON, or of its text, null where there is none.
         field: The contract's field that it is, such as ``properties``.
+        is_opaque: Ids of other people in it become what :func:`opaque_id` makes of the event's own, so that they name the same people.
     """
-    paths = _people_in(field, contract)
-    listed = ", ".join(literal("$." + ".".join(f'"{key}"' for key in path)) for path in paths)
-    values = {path: pseudonym(f"json_extract_string({document}, [{listed}])[{n}]") for n, path in enumerate(paths, 1)}
-    suspicion = may_name_people(document, field, contract)
+    paths = _people_in(field, contract, "person", "address", "id")
+    ids = _people_in(field, contract, "id")
+    places = ["$." + ".".join(f'"{key}"' for key in path) for path in paths]
+    listed = ", ".join(map(literal, places))
+    values = {}
+    for number, (path, place) in enumerate(zip(paths, places, strict=True), 1):
+        text = f"json_extract_string({document}, [{listed}])[{number}]"
+        as_it_is = f"json_extract({document}, {literal(place)})"  # a number stays one
+        kept = f"case when {looks_like_address(text)} then to_json({pseudonym(text)}) else {as_it_is} end"
+        if path in ids:
+            values[path] = kept if is_opaque else pseudonym(f"nullif({text}, '')")
+        else:
+            values[path] = pseudonym(text)
+    suspicion = may_name_people(document, field, contract, is_opaque=is_opaque)
     clean = without_addresses(f"cast(json_merge_patch({document}, {_patch(document, values)}) as varchar)")
     return f"case when {suspicion} then cast({clean} as json) else cast({document} as json) end"
 
 
-def may_name_people(document: str, field: str, contract: Contract) -> str:
+def may_name_people(document: str, field: str, contract: Contract, *, is_opaque: bool) -> str:
     """SQL that holds wherever :func:`hidden` might change a JSON object."""
-    keys = sorted({path[0] for path in _people_in(field, contract)})
+    tags = ("person", "address") if is_opaque else ("person", "address", "id")
+    keys = sorted({path[0] for path in _people_in(field, contract, *tags)})
     if len(keys) > _FEW:
         # Apart from the rest, because an expression that begins with one sure sign is searched for twice as fast.
         pattern = '"(' + "|".join(map(re.escape, keys)) + ')"'
@@ -72,8 +84,8 @@ def may_name_people(document: str, field: str, contract: Contract) -> str:
     return " or ".join([f"contains({document}, '@')", f"contains({document}, '%40')", *named])
 
 
-def _people_in(field: str, contract: Contract) -> list[tuple[str, ...]]:
-    return [path[1:] for path in contract.tagged("person", "address") if path[0] == field and len(path) > 1]
+def _people_in(field: str, contract: Contract, *tags: str) -> list[tuple[str, ...]]:
+    return [path[1:] for path in contract.tagged(*tags) if path[0] == field and len(path) > 1]
 
 
 def _patch(document: str, values: dict[tuple[str, ...], str], inside: tuple[str, ...] = ()) -> str:

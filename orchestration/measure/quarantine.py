@@ -147,7 +147,7 @@ def _replay_events(
     documents.stage(connection, source, contract, now, is_opaque=is_opaque)
     connection.unregister("originals")
     replay_id = _replay_id(rows, now)
-    judged = documents.append(connection, contract, replay_id, now)
+    judged = documents.append(connection, contract, replay_id, now, is_opaque=is_opaque)
     double = connection.execute("select duplicate - (select min(rowid) from staged) from duplicates").fetchall()
     duplicates, refused = {place for (place,) in double}, {place for place, _ in judged.refused}
     outcomes = {

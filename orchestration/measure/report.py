@@ -85,6 +85,11 @@ def earlier(connection: duckdb.DuckDBPyConnection, import_id: str, kind: str) ->
     )
 
 
+def is_withdrawn(connection: duckdb.DuckDBPyConnection, import_id: str) -> bool:
+    """Whether an import was taken back."""
+    return bool(connection.execute("select 1 from raw.withdrawals where import_id = ?", [import_id]).fetchall())
+
+
 def record(
     connection: duckdb.DuckDBPyConnection,
     import_id: str,

@@ -5,11 +5,12 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
+from orchestration.measure import increments
 from orchestration.measure.mapping import ResultsMapping
 from orchestration.measure.targets import Targets
 from orchestration.measure.texts import creative_id_of
 
-_KEY = "program, cycle, experiment_id, creative_id, segment, metric"
+_KEY = ", ".join(increments.KEY)
 # Sums of a million rounded terms may break Cauchy-Schwarz by this much without being wrong.
 _ROUNDING = "1e-9"
 
@@ -68,8 +69,17 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
         _refuse_repeats(connection)
 
 
-def append(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, import_id: str, now: dt.datetime) -> None:
-    """Appends what ``checked`` accepts; planned shares of one experiment and segment end up summing to 1."""
+def append(
+    connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, subject: str, import_id: str, now: dt.datetime
+) -> int:
+    """Appends what ``checked`` accepts and is new; planned shares of one experiment and segment end up summing to 1.
+
+    Returns:
+        Rows whose increments were there already.
+
+    Raises:
+        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+    """
     if mapping.repeats == "sum":
         share = """case when count(planned_share) = 0 then cast(count(*) as double)
             when count(planned_share) = count(*) then sum(planned_share) end"""
@@ -98,19 +108,19 @@ def append(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, impor
         )"""
     )
     connection.execute(
-        """insert into raw.results by name
+        """create or replace temp table ready as
         with lasts as (select program, experiment_id, max(cycle) as last_cycle from increments group by all)
         select
-            increments.* exclude (share, closes_given),
+            increments.* exclude (share),
             coalesce(arm_share, share) as planned_share,
-            coalesce(closes_given, last_cycle) as closes_in_cycle,
-            $import_id as import_id,
-            $now as imported_at
+            coalesce(closes_given, last_cycle) as closes_in_cycle
         from increments
         join lasts using (program, experiment_id)
-        left join unbalanced using (program, experiment_id, segment, creative_id)""",
-        {"import_id": import_id, "now": now},
+        left join unbalanced using (program, experiment_id, segment, creative_id)"""
     )
+    increments.append(connection, subject, {"import_id": import_id, "now": now})
+    query = f"select count(*) from checked semi join there using ({_KEY}) where reason is null"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _name_texts(connection: duckdb.DuckDBPyConnection, targets: Targets) -> None:

@@ -5,6 +5,7 @@ import datetime as dt
 import duckdb
 
 from orchestration.errors import Refusal
+from orchestration.measure import increments
 from orchestration.measure.mapping import UnitsMapping
 from orchestration.measure.reading import literal
 from orchestration.measure.targets import Targets
@@ -46,36 +47,49 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, targets:
     _require_baseline(connection, mapping)
 
 
-def append(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, import_id: str, now: dt.datetime) -> None:
-    """Appends the sums by arm; squares only of metrics that are not 0/1 throughout."""
+def append(
+    connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, subject: str, import_id: str, now: dt.datetime
+) -> int:
+    """Appends the sums by arm that are new; squares only of metrics that are not 0/1 throughout.
+
+    Returns:
+        People of whom every sum was there already.
+
+    Raises:
+        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+    """
     shares = " ".join(f"when {literal(arm)} then {share}" for arm, share in mapping.planned_shares.items())
     share = f"case creative_id {shares} end" if shares else "null"
+    sums = []
     for place, metric in enumerate(mapping.metrics):
         y = f"metric_{place}"
-        connection.execute(
-            f"""insert into raw.results by name
-            with kept as (select *, bool_and({y} in (0, 1)) over () as is_binary from checked where reason is null),
-            sums as (
-                select
-                    program, cycle, experiment_id, creative_id, segment,
-                    cast(count(*) as double) as n,
-                    sum({y}) as sum_y,
-                    case when not any_value(is_binary) then sum({y} * {y}) end as sum_y2,
-                    cast({share} as double) as share
-                from kept
-                group by all
-            )
-            select
-                * exclude (share),
-                $metric as metric,
-                share / sum(share) over (partition by program, cycle, experiment_id, segment) as planned_share,
-                creative_id = $baseline as is_baseline,
-                max(cycle) over (partition by program, experiment_id) as closes_in_cycle,
-                $import_id as import_id,
-                $now as imported_at
-            from sums""",
-            {"metric": metric, "baseline": mapping.baseline, "import_id": import_id, "now": now},
+        sums.append(
+            f"""select program, cycle, experiment_id, creative_id, segment, {literal(metric)} as metric,
+                cast(count(*) as double) as n, sum({y}) as sum_y,
+                case when not any_value(is_binary) then sum({y} * {y}) end as sum_y2,
+                cast({share} as double) as share
+            from (select *, bool_and({y} in (0, 1)) over () as is_binary from checked where reason is null) group by all"""
         )
+    connection.execute(
+        f"""create or replace temp table ready as
+        with sums as ({" union all ".join(sums)})
+        select
+            * exclude (share),
+            share / sum(share) over (partition by program, cycle, experiment_id, segment, metric) as planned_share,
+            creative_id = $baseline as is_baseline,
+            true as is_randomised,
+            cast(null as varchar) as text,
+            cast(null as varchar[]) as tags,
+            cast(null as bigint) as closes_given,
+            max(cycle) over (partition by program, experiment_id) as closes_in_cycle
+        from sums""",
+        {"baseline": mapping.baseline},
+    )
+    increments.append(connection, subject, {"import_id": import_id, "now": now})
+    query = """select count(*) from checked semi join (
+            select program, cycle, experiment_id, creative_id, segment from there group by all having count(*) = $metrics
+        ) using (program, cycle, experiment_id, creative_id, segment) where reason is null"""
+    return int(connection.execute(query, {"metrics": len(mapping.metrics)}).fetchall()[0][0])
 
 
 def _reason(mapping: UnitsMapping) -> str:

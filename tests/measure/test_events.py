@@ -130,6 +130,35 @@ def test_an_id_among_the_properties_is_refused() -> None:
         Mapping.of(MAPPING | {"pseudonymise": True, "properties": ["email"]})
 
 
+@pytest.mark.parametrize("pseudonymise", [True, False])
+@pytest.mark.parametrize("is_mapped", [True, False])
+@pytest.mark.parametrize("host", ["host", 42, "host@example.org"])
+def test_who_invited_is_named_as_they_are_elsewhere(
+    pseudonymise: bool, is_mapped: bool, host: str | int, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    told = {"source": "shop", "occurred_at": "2026-11-01T10:00:00Z"}
+    rows: list[dict[str, Any]] = [
+        told | {"event_id": "1", "event_name": "Invite Sent", "user_id": host},
+        told | {"event_id": "2", "event_name": "Signed Up", "user_id": "guest", "properties": {"invited_by": host}},
+        told | {"event_id": "3", "type": "alias", "user_id": "guest", "properties": {"previousId": host}},
+        told | {"event_id": "4", "event_name": "Signed Up", "user_id": "other", "properties": {"invited_by": ""}},
+    ]
+    mapping: dict[str, Any] = {"kind": "events", "pseudonymise": pseudonymise}
+    import_file(
+        warehouse,
+        lines(tmp_path / "x.ndjson", rows),
+        Mapping.of(mapping | ({"aliases": {"signup": "Signed Up"}} if is_mapped else {})),
+        FixedClock(NOW),
+    )
+    named = warehouse.rows(
+        """select event_id, user_id, properties ->> 'invited_by' as host, properties ->> 'previousId' as former
+        from raw.events order by event_id"""
+    )
+    known = named[0]["user_id"]
+    assert (known == str(host)) == (not pseudonymise and "@" not in str(host))
+    assert (named[1]["host"], named[2]["former"], named[3]["host"] or None) == (known, known, None)
+
+
 def dropped(folder: Path, name: str, *, received: list[str], user: str = "u1") -> Path:
     folder.mkdir(exist_ok=True)
     events = {

@@ -1,5 +1,5 @@
 -- One row per program, experiment, segment, creative, metric and cycle of past experiments: one increment of sufficient statistics.
--- Two imports that hold the same increment count once, the first one taken.
+-- Two imports that hold the same increment count once, the first one taken; what was withdrawn does not count.
 
 {{ config(materialized='table') }}
 
@@ -10,6 +10,7 @@ keyed as (
         *,
         {{ key_of(['program', 'experiment_id', 'segment', 'creative_id']) }} as arm_key
     from {{ source('raw', 'results') }}
+    where import_id not in (select withdrawals.import_id from {{ source('raw', 'withdrawals') }} as withdrawals)
 ),
 
 increments as (

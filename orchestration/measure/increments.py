@@ -1,0 +1,95 @@
+"""Increments of past experiments on their way into ``raw.results``: one that is there stays once, one that contradicts it is refused.
+
+Evidence must not change because a file came by: a corrected file counts once somebody has withdrawn what it corrects.
+"""
+
+import duckdb
+
+from orchestration.errors import Refusal
+
+KEY = ("program", "cycle", "experiment_id", "creative_id", "segment", "metric")
+_COLUMNS = (
+    *KEY,
+    "n",
+    "sum_y",
+    "sum_y2",
+    "planned_share",
+    "is_baseline",
+    "is_randomised",
+    "text",
+    "tags",
+    "closes_in_cycle",
+)
+_ROUNDING = "1e-9"  # of sums that were added in another order
+_SHARES = "1e-6"
+# What a row says otherwise than the one that counts; a row that does not tell something contradicts nothing in it.
+_CHANGES = {
+    "n": "new.n <> old.n",
+    "sum_y": f"abs(new.sum_y - old.sum_y) > {_ROUNDING} * (abs(old.sum_y) + 1)",
+    "sum_y2": f"""abs(coalesce(new.sum_y2, new.sum_y) - coalesce(old.sum_y2, old.sum_y))
+        > {_ROUNDING} * (abs(coalesce(old.sum_y2, old.sum_y)) + 1)""",
+    "planned_share": f"new.has_same_arms and abs(new.planned_share - old.planned_share) > {_SHARES}",
+    "is_baseline": "new.is_baseline <> coalesce(old.is_baseline, false)",
+    "randomised": "new.is_randomised <> old.is_randomised",
+    "text": "new.text is not null and new.text is distinct from old.text",
+    "tags": "new.tags is not null and new.tags is distinct from old.tags",
+    "closes_in_cycle": "new.closes_given <> old.closes_in_cycle",
+}
+
+
+def append(connection: duckdb.DuckDBPyConnection, subject: str, stamps: dict[str, object]) -> None:
+    """Appends what is new of the temporary table ``ready``, and leaves in ``there`` the keys of what was stored before.
+
+    Args:
+        subject: The file's name.
+        stamps: ``import_id`` and ``now``.
+
+    Raises:
+        Refusal: if an import that counts says something else of an increment.
+    """
+    key = ", ".join(KEY)
+    connection.execute(
+        f"""create or replace temp table there as
+        select * from raw.results semi join ready using ({key})
+        where import_id not in (select import_id from raw.withdrawals)
+        qualify row_number() over (partition by {key} order by imported_at, import_id, n, sum_y) = 1"""
+    )
+    _refuse_contradictions(connection, subject)
+    names = ", ".join(_COLUMNS)
+    connection.execute(
+        f"""insert into raw.results by name
+        select {names}, $import_id as import_id, $now as imported_at from ready anti join there using ({key})""",
+        stamps,
+    )
+
+
+def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
+    if not connection.execute("select 1 from there limit 1").fetchall():
+        return
+    group = "program, experiment_id, segment"
+    arms = f"select {group}, list_sort(list(distinct creative_id)) as arms from"
+    connection.execute(
+        f"""create or replace temp table same_arms as
+        ({arms} ready group by all) intersect ({arms} raw.results
+            where import_id not in (select import_id from raw.withdrawals) group by all)"""
+    )
+    told = ", ".join(f"case when {rule} then '{name}' end" for name, rule in _CHANGES.items())
+    found = connection.execute(
+        f"""with new as (select ready.*, arms is not null as has_same_arms from ready left join same_arms using ({group})),
+        compared as (
+            select {", ".join(f"old.{name}" for name in KEY)}, old.import_id,
+                list_filter([{told}], lambda name: name is not null) as names
+            from new join there as old using ({", ".join(KEY)})
+        )
+        select compared.*, imports.subject, imports.imported_at, count(*) over () as rows
+        from compared left join raw.imports as imports using (import_id)
+        where len(names) > 0 order by {", ".join(KEY)} limit 1"""
+    ).fetchall()
+    if found:
+        program, cycle, experiment, creative, segment, metric, import_id, names, earlier, at, rows = found[0]
+        raise Refusal(
+            subject,
+            f"says otherwise than {earlier} of {at:%Y-%m-%d} about {rows:,} increments (first: {', '.join(names)} of {metric}, program "
+            f"{program}, experiment {experiment}, segment {segment}, creative {creative}, cycle {cycle})",
+            f"If this file is right, take the other back: `loop imports withdraw {import_id[:12]}`, then import it again.",
+        )
