@@ -25,7 +25,7 @@
 {# The days of it that are made anew, as above. #}
 {% macro days_made_anew(built, people_days=none) %}
     {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
-    {%- set instants, former = ref('stg_events__instants'), ref('stg_events__former_people') -%}
+    {%- set instants, former, repeats = ref('stg_events__instants'), ref('stg_events__former_people'), ref('stg_events__repeats') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}

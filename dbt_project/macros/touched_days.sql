@@ -6,7 +6,7 @@
 #}
 {% macro touched_days(built, people_days=none) %}
     {%- set deliveries, aliases, former = ref('stg_events__deliveries'), ref('stg_events__aliases'), ref('stg_events__former_people') -%}
-    {%- set timed, instants = ref('stg_events__timed'), ref('stg_events__instants') -%}
+    {%- set timed, instants, repeats = ref('stg_events__timed'), ref('stg_events__instants'), ref('stg_events__repeats') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}
@@ -15,6 +15,9 @@
     {%- set queries = ['select cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new] -%}
     {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
         {%- do queries.append(days_of_clicks_on(delivery_is_new)) -%}
+    {%- endif -%}
+    {%- if ' >= ' in is_new -%}
+        {%- do queries.append(days_of_displaced_copies(is_new)) -%}
     {%- endif -%}
     {%- if people_days is none -%}
         {%- set merges = '(select 1 from ' ~ aliases ~ ' limit 1) union all (select 1 from ' ~ former ~ ' limit 1)' -%}
@@ -26,6 +29,19 @@
     {%- endif -%}
     {{ return(days_of('select distinct day from (' ~ queries | join(' union ') ~ ') as touched order by day')) }}
 {% endmacro %}
+
+{#
+    Query of the days of copies that counted until one came that counts before them: those of every clock, whichever was theirs. It can only
+    have come where an instant is taken in again.
+#}
+{% macro days_of_displaced_copies(is_new) -%}
+    {%- for moment in ['occurred_at', 'received_at', 'received_at - (sent_at - original_at)'] %}
+        select cast({{ moment }} as date) as day
+        from {{ ref('stg_events__repeats') }}
+        where arrival > 1 and {{ moment }} is not null and {{ is_new }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
 
 {# Query of the days of clicks on a message whose delivery a predicate names. #}
 {% macro days_of_clicks_on(delivery) -%}

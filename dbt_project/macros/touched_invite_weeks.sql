@@ -3,6 +3,7 @@
     stands in for no week at all, so that the list is never empty.
 #}
 {% macro touched_invite_weeks(built) %}
+    {%- set made = days_made_anew(built, ref('int_people__known_days')) -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
@@ -13,6 +14,10 @@
             select distinct activity_on from {{ ref('int_people__moments') }} where received_events > {{ received_by(built) }}
             union
             select distinct activity_on from {{ ref('int_people__returns') }} where received_events > {{ received_by(built) }}
+            {% if made %}
+                union
+                select activity_on from (values ({{ made | join('), (') }})) as made (activity_on)
+            {% endif %}
         ),
 
         reached as (

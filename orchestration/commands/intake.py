@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from orchestration.commands.console import JsonOption, WarehouseOption, err, out
 from orchestration.edges.clock import SystemClock
 from orchestration.errors import Refusal
 
-imports = typer.Typer(help="What was imported: list, or take past experiments back.", no_args_is_help=True)
+imports = typer.Typer(help="What was imported: list, take back, or say where a file is now.", no_args_is_help=True)
 quarantine = typer.Typer(help="Rows that could not be taken in: list, show, replay.", no_args_is_help=True)
 
 
@@ -78,7 +79,7 @@ def imports_withdraw(
     reason: Annotated[str, typer.Option(help="Why; kept beside the import.")],
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Takes past experiments back: nothing of that import counts from the next build on."""
+    """Takes past experiments or events read in place back: nothing of that import counts from the next build on."""
     settings = settings_for(warehouse)
     from orchestration.edges.warehouse import Warehouse
     from orchestration.measure.withdrawals import withdraw
@@ -89,6 +90,21 @@ def imports_withdraw(
         markup=False,
         soft_wrap=True,
     )
+
+
+@imports.command("move")
+def imports_move(
+    import_id: Annotated[str, typer.Argument(help="Id of the import, or its start.")],
+    path: Annotated[Path, typer.Argument(help="Where the file is now.")],
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Reads events in place where their file lies now."""
+    settings = settings_for(warehouse)
+    from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.in_place import move
+
+    move(Warehouse(settings.warehouse), import_id, path)
+    out.print(f"{path.name} is read where it lies now", markup=False, soft_wrap=True)
 
 
 @quarantine.command("list")

@@ -1,10 +1,10 @@
 """Terms of stored rows: an incremental model keeps rows of earlier builds, which hold under the SQL and the thresholds of then.
 
 Every build keeps the terms that a model's rows were made under. Where they have changed since (a threshold, the text of a model or
-macro on the way from raw, a declared adapter, the engine's digest) the model is made anew whole, and all stored models after it,
-whose terms are also theirs. So no table mixes rows of two definitions, and nobody has to know when to say --full-refresh. A model whose
-rows are final (``meta: {rows: final}``: what an experiment counted at a look) is left alone: evidence is not rewritten by a threshold.
-A table that reads itself (``rows: remembered``) has terms like an incremental model.
+macro on the way from raw, a declared adapter, the engine's digest, a file that was taken back) the model is made anew whole, and all
+stored models after it, whose terms are also theirs. So no table mixes rows of two definitions, and nobody has to know when to say
+--full-refresh. A model whose rows are final (``meta: {rows: final}``: what an experiment counted at a look) is left alone: evidence is
+not rewritten by a threshold. A table that reads itself (``rows: remembered``) has terms like an incremental model.
 """
 
 import csv
@@ -80,6 +80,8 @@ class Build:
             tables = {row[0] for row in connection.execute(query).fetchall()}
             query = "select node, terms from ledger.built_tables where engine = ?"
             rows = connection.execute(query, [engine]).fetchall() if "ledger.built_tables" in tables else []
+            query = "select count(*) from raw.withdrawals join raw.imports using (import_id) where kind = 'events'"
+            [[self._forgotten]] = connection.execute(query).fetchall() if "raw.withdrawals" in tables else [(0,)]
             [[self._digest]] = connection.execute("select cast(hash('loopwright') as varchar)").fetchall()
         self._held = {node: json.loads(terms) for node, terms in rows}
         self._tables = tables if engine == "duckdb" else set()
@@ -155,6 +157,7 @@ class Build:
         terms |= lineage.texts
         terms |= {threshold: policy[threshold] for threshold in policy.keys() & lineage.words}
         terms |= {f"seed {_name(seed)}": self._loaded.get(seed, {}).get("rows") for seed in lineage.seeds}
+        terms |= {"files_taken_back": str(self._forgotten)} if self._forgotten else {}
         terms |= {f"variable {name}": json.dumps(self._variables.get(name)) for name in lineage.variables}
         return terms
 

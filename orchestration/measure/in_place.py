@@ -17,7 +17,7 @@ from orchestration.measure.contracts import read_contract
 from orchestration.measure.mapping import EventsMapping, Mapping
 from orchestration.measure.privacy import hidden, looks_like_address, may_name_people
 from orchestration.measure.reading import literal, open_file, place_of, unreadable
-from orchestration.measure.report import ImportReport, Progress, earlier, import_id_of, record
+from orchestration.measure.report import ImportReport, Progress, earlier, import_id_of, is_withdrawn, record
 from orchestration.measure.targets import Targets
 
 _COPY = "Mend the file, or import it without --in-place."
@@ -66,12 +66,15 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
     import_id = import_id_of(f"{path} {bytes_} {changed_at.isoformat()}", mapping, "in place")
     warehouse.migrate()
     with warehouse.connect() as connection:
-        if known := earlier(connection, import_id, mapping.kind):
+        known = earlier(connection, import_id, mapping.kind)
+        if known and not is_withdrawn(connection, import_id):
             tell(f"{path.name}: is read in place already, nothing to do")
             return known
         if connection.execute("select 1 from raw.event_files where path = ?", [str(path)]).fetchone():
             raise Refusal(
-                path.name, "was changed after it was taken in", "Put it back, and give new events a new file."
+                path.name,
+                "was changed after it was taken in",
+                "Put it back and give new events a new file, or take the import back (`loop imports withdraw`) and import this one.",
             )
         opened = open_file(connection, path)
         if _NUMBER in {name.lower() for name in opened.columns}:
@@ -82,7 +85,11 @@ def attach(warehouse: Warehouse, path: Path, mapping: Mapping, clock: Clock, pro
             rows, plain = _checked(connection, path, mapping, targets, now)
         except duckdb.Error as error:
             raise unreadable(path, error) from error
-        [[first]] = connection.execute("select coalesce(sum(events), 0)::bigint from raw.event_files").fetchall()
+        if known:  # it was taken back, and comes again
+            import_id = import_id_of(
+                f"{path} {bytes_} {changed_at.isoformat()}", mapping, f"in place again at {now.isoformat()}"
+            )
+        [[first]] = connection.execute("select coalesce(max(first_row + events), 0) from raw.event_files").fetchall()
         query = _query(path, mapping, targets, plain, import_id, now, first)
         with transaction(connection):
             connection.execute(
@@ -102,22 +109,73 @@ def require_unchanged(warehouse: Warehouse) -> int:
     Raises:
         Refusal: naming the first that is gone or was changed.
     """
-    files = warehouse.rows("select path, bytes, changed_at from raw.event_files order by path")
+    files = warehouse.rows("select import_id, path, bytes, changed_at from raw.event_files order by path")
     for file in files:
-        if _state(Path(file["path"])) != (file["bytes"], file["changed_at"]):
-            raise Refusal(
-                file["path"], "was changed after it was taken in to be read in place", "Put it back as it was."
-            )
+        import_id = file["import_id"][:12]
+        remedy = f"Put it back, or say where it is now (`loop imports move {import_id} PATH`) or that it counts no more (`withdraw`)."
+        try:
+            state = _state(Path(file["path"]))
+        except Refusal as refusal:
+            raise Refusal(file["path"], "is read in place and cannot be read any more", remedy) from refusal
+        if state != (file["bytes"], file["changed_at"]):
+            raise Refusal(file["path"], "was changed after it was taken in to be read in place", remedy)
     if files and not warehouse.rows("select 1 from raw.events_in_place limit 1"):  # after a migration of the view
         with warehouse.connect() as connection:
             _show(connection)
     return len(files)
 
 
+def move(warehouse: Warehouse, import_id: str, path: Path) -> None:
+    """Reads a file that is read in place where it lies now; it must be of the same size and hold as many rows.
+
+    Raises:
+        Refusal: if that import is no file that is read in place, or the path another file.
+        WarehouseLocked: if another process writes to the warehouse.
+    """
+    path = path.resolve()
+    bytes_, changed_at = _state(path)
+    warehouse.migrate()
+    found = warehouse.rows("select * from raw.event_files where starts_with(import_id, ?)", [import_id])
+    if len(found) != 1 or not import_id:
+        raise Refusal(
+            f"import {import_id}", "is no file that is read in place", "`loop imports list` names what was imported."
+        )
+    [file] = found
+    with warehouse.connect() as connection:
+        try:
+            [[rows]] = connection.execute(f"select count(*) from {_reader(path)}").fetchall()
+        except duckdb.Error as error:
+            raise unreadable(path, error) from error
+        if (bytes_, rows) != (file["bytes"], file["events"]):
+            raise Refusal(
+                str(path),
+                f"is not the file that was taken in ({bytes_:,} bytes and {rows:,} rows, not {file['bytes']:,} and {file['events']:,})",
+                "Name that file, or take it back and import this one.",
+            )
+        with transaction(connection):
+            connection.execute(
+                "update raw.event_files set path = ?, changed_at = ?, query = ? where import_id = ?",
+                [
+                    str(path),
+                    changed_at,
+                    file["query"].replace(place_of(Path(file["path"])), place_of(path)),
+                    file["import_id"],
+                ],
+            )
+            _show(connection)
+
+
+def forget(connection: duckdb.DuckDBPyConnection, import_id: str) -> None:
+    """Lets the models read a file no more."""
+    connection.execute("delete from raw.event_files where import_id = ?", [import_id])
+    _show(connection)
+
+
 def _show(connection: duckdb.DuckDBPyConnection) -> None:
     """Writes the view of all files anew."""
-    queries = connection.execute("select query from raw.event_files order by first_row").fetchall()
-    together = "\nunion all\n".join(row[0] for row in queries)
+    queries = [row[0] for row in connection.execute("select query from raw.event_files order by first_row").fetchall()]
+    nulls = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in (_COLUMNS | {"row_key": "ubigint"}).items())
+    together = "\nunion all\n".join(queries) or f"select {nulls} where false"
     connection.execute(f"create or replace view raw.events_in_place as {together}")
 
 

@@ -8,6 +8,8 @@ import duckdb
 from orchestration.errors import Refusal
 
 KEY = ("program", "cycle", "experiment_id", "creative_id", "segment", "metric")
+LARGEST = "1e12"  # what one person can bring: `largest_amount` of the models, which add up in 38 digits
+LARGEST_SQUARE = "1e24"
 _COLUMNS = (
     *KEY,
     "n",

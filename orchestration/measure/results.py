@@ -164,6 +164,8 @@ def _reason() -> str:
         "when sum_y2_text is null and sum_y > n then 'clicks above impressions: sum_y is larger than n'",
         "when sum_y2_text is not null and not coalesce(isfinite(sum_y2), false) then 'sum_y2 is not a finite number'",
         "when sum_y2 < 0 then 'sum_y2 is negative'",
+        f"when abs(sum_y) >= {increments.LARGEST} * n then 'sum_y is too large for so few people to be true'",
+        f"when sum_y2 >= {increments.LARGEST_SQUARE} then 'sum_y2 is too large to be added up exactly'",
         f"when sum_y2 < sum_y * sum_y / n * (1 - {_ROUNDING}) then 'sum_y2 is smaller than sum_y squared over n'",
         "when share_text is not null and planned_share is null then 'planned_share is not a number'",
         "when not (planned_share > 0 and planned_share <= 1) then 'planned_share is not above 0 and at most 1'",

@@ -106,6 +106,7 @@ def _reason(mapping: UnitsMapping) -> str:
         rules += [
             f"when {y} is null or not isfinite({y}) then {literal(f'{metric} is missing or not a finite number')}"
         ]
+        rules += [f"when abs({y}) >= {increments.LARGEST} then {literal(f'{metric} is too large to be true')}"]
         if metric not in mapping.may_be_negative:
             rules += [f"when {y} < 0 then {literal(f'{metric} is negative')}"]
     return "case " + " ".join(rules) + " end"

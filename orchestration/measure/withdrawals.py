@@ -1,10 +1,11 @@
-"""What was imported, and imports of past experiments taken back: they stay in ``raw`` and count no more."""
+"""What was imported, and imports taken back, which count no more: past experiments, and files of events that are read in place."""
 
 from typing import Any
 
 from orchestration.edges.clock import Clock
-from orchestration.edges.warehouse import Warehouse
+from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.errors import Refusal
+from orchestration.measure.in_place import forget
 
 _IMPORTS = """select imports.import_id, kind, subject, rows_read, rows_accepted, rows_quarantined, imported_at, withdrawn_at, reason
     from raw.imports left join raw.withdrawals using (import_id)"""
@@ -17,7 +18,7 @@ def imported(warehouse: Warehouse) -> list[dict[str, Any]]:
 
 
 def withdraw(warehouse: Warehouse, import_id: str, reason: str, clock: Clock) -> dict[str, Any]:
-    """Takes an import of past experiments back: from the next build on nothing of it counts.
+    """Takes past experiments, or events that are read in place, back: from the next build on nothing of them counts.
 
     Args:
         import_id: The start of it is enough.
@@ -27,7 +28,7 @@ def withdraw(warehouse: Warehouse, import_id: str, reason: str, clock: Clock) ->
         The import, as :func:`imported` tells it.
 
     Raises:
-        Refusal: if there is none or several of that id, it holds no past experiments, is taken back already, or no reason is given.
+        Refusal: if there is none or several of that id, it holds something else, is taken back already, or no reason is given.
         WarehouseLocked: if another process writes to the warehouse.
     """
     if not reason.strip():
@@ -40,14 +41,21 @@ def withdraw(warehouse: Warehouse, import_id: str, reason: str, clock: Clock) ->
     if len(found) > 1:
         raise Refusal(subject, f"may be one of {len(found)}", "Give more of its id.")
     [row] = found
-    if row["kind"] != "results":
-        raise Refusal(
-            subject,
-            f"holds {row['kind']}, no past experiments",
-            "Only these can be taken back; a corrected report or rate replaces the earlier one when it is imported.",
-        )
     if row["withdrawn_at"] is not None:
         raise Refusal(subject, f"was taken back already ({row['reason']})", "Import its file again if it is to count.")
+    is_in_place = bool(warehouse.rows("select 1 from raw.event_files where import_id = ?", [row["import_id"]]))
+    if row["kind"] != "results" and not is_in_place:
+        raise Refusal(
+            subject,
+            f"holds {row['kind']} that were copied into the warehouse",
+            "Only past experiments and files read in place can be taken back; a corrected report or rate replaces the earlier one.",
+        )
     told = {"import_id": row["import_id"], "reason": reason.strip(), "withdrawn_at": clock.now()}
-    warehouse.append({"raw.withdrawals": [told]})
+    with warehouse.connect() as connection, transaction(connection):
+        connection.execute(
+            "insert into raw.withdrawals by name select $import_id as import_id, $reason as reason, $withdrawn_at as withdrawn_at",
+            told,
+        )
+        if is_in_place:
+            forget(connection, row["import_id"])
     return row | told

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.edges.dbt import DbtProject
@@ -126,3 +127,32 @@ def test_only_past_experiments_are_taken_back(place: Path, loop: Command) -> Non
     assert_refused(loop("imports", "withdraw", import_id, "--reason", "x"), f"import {import_id}", "holds rates")
     assert_refused(loop("imports", "withdraw", "0", "--reason", " "), "--reason", "is empty")
     assert_refused(loop("imports", "withdraw", "zz", "--reason", "x"), "import zz", "is not known")
+
+
+def test_events_read_in_place_that_are_taken_back_leave_every_table(place: Path, loop: Command) -> None:
+    query = """select 'e' || i as event_id, 'u' || i as user_id, 'Page Viewed' as event_name, 's' as source,
+        timestamp '2026-02-01' + to_days(i) as occurred_at, timestamp '2026-02-01' + to_days(i) as received_at
+        from range({}) as numbers (i)"""
+    for name, events in (("long", 30), ("short", 10)):
+        duckdb.sql(query.format(events)).write_parquet(str(place / f"{name}.parquet"))
+        loop("import", f"{name}.parquet", "--kind", "events", "--in-place", "--set", "pseudonymise=false")
+    warehouse, told = Warehouse(place / "warehouse"), list[str]()
+    days = "select cast(sum(events) as integer) as events, count(*) as days from intermediate.int_people__known_days"
+
+    def counted() -> list[dict[str, object]]:
+        told.clear()
+        DbtProject().build(
+            warehouse, select=["+int_people__known_days"], exclude=["resource_type:test"], tell=told.append
+        )
+        return warehouse.rows(days)
+
+    assert counted() == [{"events": 30, "days": 30}]
+    import_id = next(line.split()[0] for line in loop("imports", "list").out.splitlines() if "long.parquet" in line)
+    (place / "long.parquet").rename(place / "lost.parquet")
+    refused = loop("build")
+    assert_refused(refused, str(place / "long.parquet"), f"`loop imports move {import_id} PATH`")
+    assert loop("imports", "withdraw", import_id, "--reason", "lost").code == 0
+    assert counted() == [{"events": 10, "days": 10}]
+    assert "int_people__known_days is made anew from all of raw: files_taken_back is 1, was not asked" in told
+    assert counted() == [{"events": 10, "days": 10}]
+    assert told == []

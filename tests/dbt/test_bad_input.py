@@ -38,6 +38,10 @@ ROWS: list[tuple[object, ...]] = [
     ("doubled", 1, "b", "all", "click", 1000, 55, None, False),
     ("above", 1, "a", "all", "click", 1000, 1050, None, True),
     ("above", 1, "b", "all", "click", 1000, 55, None, False),
+    ("huge", 1, "a", "all", "spend", 1000, 2e13, 9e23, True),
+    ("huge", 1, "b", "all", "spend", 1000, 2e13, 9e23, False),
+    ("too_huge", 1, "a", "all", "spend", 1000, 2e13, 1e24, True),
+    ("too_huge", 1, "b", "all", "spend", 1000, 1e15, 1e24, False),
     ("vanishing", 1, "a", "old", "click", 1000, 50, None, True),
     ("vanishing", 1, "b", "old", "click", 1000, 55, None, False),
     ("vanishing", 1, "a", "new", "click", 500, 50, None, True),
@@ -60,6 +64,7 @@ EXPECTED = {
     ("late_metric", "b", "all", "order"): ("withheld", "nobody is counted in the baseline yet"),
     ("doubled", "b", "all", "click"): NO_DIFFERENCE,
     ("above", "b", "all", "click"): ONE_ARM,
+    ("huge", "b", "all", "spend"): NO_DIFFERENCE,
     ("vanishing", "b", "old", "click"): NO_DIFFERENCE,
     ("vanishing", "b", "new", "click"): NO_DIFFERENCE,
 }
@@ -83,11 +88,13 @@ def test_every_arm_is_answered_with_a_reason(done: Backtest) -> None:
 
 
 def test_impossible_rows_are_set_aside_and_named(done: Backtest) -> None:
-    assert sum(done.imported.reasons.values()) == 3
+    assert sum(done.imported.reasons.values()) == 5
     named = " ".join(done.imported.reasons)
     assert "clicks above impressions" in named
     assert "duplicated increment" in named
-    assert "sum_y2" in named
+    assert "sum_y2 is smaller than" in named
+    assert "sum_y is too large" in named
+    assert "sum_y2 is too large" in named
 
 
 def test_no_number_of_the_output_is_infinite_or_invented(done: Backtest) -> None:

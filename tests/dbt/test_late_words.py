@@ -19,12 +19,12 @@ WITHOUT = ("resource_type:test", "resource_type:unit_test", "resource_type:seed"
 COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("event_id", "type", "event_name", "user_id", "send_id", "properties")]
     + [(name, pa.timestamp("us")) for name in ("occurred_at", "received_at", "ingested_at")]
-    + [("source", pa.string()), ("import_id", pa.string())]
+    + [("source", pa.string()), ("import_id", pa.string()), ("schema_version", pa.int32())]
 )
 Row = dict[str, Any]
 
 
-def _did(user: str, name: str, at: str, **more: str) -> Row:
+def _did(user: str | None, name: str, at: str, **more: Any) -> Row:
     return {"type": "track", "event_name": name, "user_id": user, "occurred_at": dt.datetime.fromisoformat(at), **more}
 
 
@@ -36,7 +36,8 @@ def _alias(person: str, former: str, at: str) -> Row:
 def _take(project: DbtProject, warehouse: Warehouse, at: str, told: list[Row]) -> None:
     now = dt.datetime.fromisoformat(at)
     rows = [
-        {"properties": "{}", **row, "event_id": f"{at} {number}", "received_at": now, "ingested_at": now}
+        {"properties": "{}", "event_id": f"{at} {number}", "received_at": now, "ingested_at": now, "schema_version": 1}
+        | row
         | {"source": "s", "import_id": at}
         for number, row in enumerate(told)
     ]
@@ -117,3 +118,87 @@ def test_an_id_may_turn_out_to_be_somebody_elses_again(
         {"user_id": "bob"}
     ]
     assert _differences(project, warehouse, tmp_path / "anew") == []
+
+
+@pytest.mark.slow
+def test_an_inviter_is_who_the_id_belongs_to_now(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """`host` was never seen but as an inviter and is told to be ann's; bob invited himself under another id; a click goes away."""
+    warehouse = new_warehouse(tmp_path / "warehouse")
+    lives = [
+        _did("ann", "Invite Sent", "2026-01-05T10:00"),
+        _did("guest", "Signed Up", "2026-01-06T10:00", properties=json.dumps({"invited_by": "host"})),
+        _did("bob too", "Invite Sent", "2026-01-12T10:00"),
+        _did("bob", "Signed Up", "2026-01-13T10:00", properties=json.dumps({"invited_by": "bob too"})),
+        _did("scanned", "Email Link Clicked", "2026-01-20T10:00:03", send_id="m"),
+        _did("carl", "Invite Sent", "2026-01-19T10:00"),
+    ]
+    _take(project, warehouse, "2026-04-10T03:00", [*lives, _did("z", "Page Viewed", "2026-04-09T10:00")])
+    query = """select strftime(week, '%d') as week, active_people, invited_sign_ups from intermediate.int_people__invite_weeks
+        order by week"""
+    assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 0), ("12", 2, 1), ("19", 2, 0)]
+    _take(project, warehouse, "2026-04-11T03:00", [_did("scanned", "Email Delivered", "2026-01-20T10:00", send_id="m")])
+    assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 0), ("12", 2, 1), ("19", 1, 0)]
+    words = [_alias("ann", "host", "2026-02-01"), _alias("bob", "bob too", "2026-02-01")]
+    _take(project, warehouse, "2026-04-12T03:00", [*words, _did("z", "Page Viewed", "2026-04-10T10:00")])
+    assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 1), ("12", 1, 0), ("19", 1, 0)]
+    assert _differences(project, warehouse, tmp_path / "anew") == []
+    _take(project, warehouse, "2026-04-13T03:00", [_alias("carl", "host", "2026-02-02")])
+    assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 0), ("12", 1, 0), ("19", 1, 0)]
+    assert _differences(project, warehouse, tmp_path / "anew again") == []
+
+
+@pytest.mark.slow
+def test_steps_that_were_dropped_may_be_named_again(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    """`p` asks for another step for a while, `q` for none; a copy that counts first comes in between, and an unknown version."""
+    warehouse = new_warehouse(tmp_path / "warehouse")
+
+    def define(version: int, p: list[str], q: list[str]) -> None:
+        specs = {
+            "p": {"activation": {"steps": p, "within_days": 7}},
+            "q": {"activation": {"steps": q, "within_days": 7}} if q else {},
+        }
+        rows = [
+            {"program": name, "version": f"{version}", "spec": json.dumps(spec), "recorded_at": f"2026-01-0{version}"}
+            for name, spec in specs.items()
+        ]
+        warehouse.append({"ledger.programs": rows})
+
+    def activated() -> list[tuple[str, ...]]:
+        rows = warehouse.rows(
+            "select program, user_id from intermediate.int_people__activations where is_activated order by all"
+        )
+        return [tuple(row.values()) for row in rows]
+
+    usual, other = ["Signed Up", "Feature Used"], ["Signed Up", "Page Viewed"]
+    define(1, usual, usual)
+    lives = [
+        *(_did(user, "Signed Up", "2026-01-05T10:00") for user in ("ann", "bob", "carl")),
+        _did("ann", "Feature Used", "2026-01-06T10:00"),
+        _did("unread", "Signed Up", "2026-01-05T10:00", schema_version=99),
+        _did("copied", "Page Viewed", "2026-01-07T10:00", event_id="copy"),
+    ]
+    _take(project, warehouse, "2026-02-10T03:00", [*lives, _did("z", "Page Viewed", "2026-02-09T10:00")])
+    assert activated() == [("p", "ann"), ("q", "ann")]
+    define(2, other, [])
+    _take(project, warehouse, "2026-02-11T03:00", [_did("bob", "Feature Used", "2026-01-06T10:00")])
+    assert activated() == []
+    define(3, usual, usual)
+    _take(project, warehouse, "2026-02-12T03:00", [_did("z", "Page Viewed", "2026-02-11T10:00")])
+    assert activated() == [("p", "ann"), ("p", "bob"), ("q", "ann"), ("q", "bob")]
+    assert _differences(project, warehouse, tmp_path / "anew") == []
+    first = dt.datetime.fromisoformat("2026-02-10T02:00")
+    _take(project, warehouse, "2026-02-10T03:00", [
+        _did("copied", "Page Viewed", "2026-01-08T10:00", event_id="copy", received_at=first),
+    ])  # fmt: skip
+    days = "select strftime(activity_on, '%d') as day from intermediate.int_people__known_days where user_id = 'copied'"
+    assert warehouse.rows(days) == [{"day": "08"}]
+    people = warehouse.rows("select user_id from intermediate.int_people where signed_up_at is not null order by 1")
+    assert [row["user_id"] for row in people] == ["ann", "bob", "carl"]
+    assert _differences(project, warehouse, tmp_path / "anew again") == []
+    _take(project, warehouse, "2026-02-20T03:00", [_did(None, "Page Viewed", "2026-02-19T10:00")])
+    [looked] = warehouse.rows("select as_of::varchar as at from intermediate.int_as_of")
+    assert looked["at"].startswith("2026-02-20 03:00")

@@ -11,8 +11,9 @@ from orchestration.edges.clock import FixedClock
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.measure.imports import import_file
-from orchestration.measure.in_place import attach, require_unchanged
+from orchestration.measure.in_place import attach, move, require_unchanged
 from orchestration.measure.mapping import Mapping
+from orchestration.measure.withdrawals import withdraw
 
 CLOCK = FixedClock(dt.datetime.fromisoformat("2026-03-01"))
 MAPPING = Mapping.from_flags({"kind": "events", "pseudonymise": "false", "event_name": "event", "source": "=web"})
@@ -132,3 +133,39 @@ def test_a_file_that_changes_or_goes_is_named(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(Refusal, match="cannot be read"):
         require_unchanged(warehouse)
+
+
+def test_a_file_that_moved_is_read_where_it_is_now(tmp_path: Path) -> None:
+    warehouse = house(tmp_path, "warehouse")
+    path = parquet(tmp_path)
+    import_id = attach(warehouse, path, MAPPING, CLOCK, None).import_id
+    read = "select * from raw.events_in_place order by row_key"
+    before = warehouse.rows(read)
+    (tmp_path / "it's elsewhere").mkdir()
+    now = path.rename(tmp_path / "it's elsewhere" / "events.parquet")
+    other = parquet(tmp_path, GOOD.replace("range(40)", "range(41)"), "other.parquet")
+    with pytest.raises(Refusal, match="is not the file that was taken in"):
+        move(warehouse, import_id[:12], other)
+    with pytest.raises(Refusal, match="no file that is read in place"):
+        move(warehouse, "", now)
+    move(warehouse, import_id[:12], now)
+    assert require_unchanged(warehouse) == 1
+    assert warehouse.rows(read) == before
+
+
+def test_a_file_that_is_taken_back_is_read_no_more_and_may_come_again(tmp_path: Path) -> None:
+    warehouse = house(tmp_path, "warehouse")
+    path = parquet(tmp_path)
+    other = parquet(tmp_path, GOOD.replace("'e' || i", "'f' || i"), "other.parquet")
+    import_id = attach(warehouse, path, MAPPING, CLOCK, None).import_id
+    attach(warehouse, other, MAPPING, CLOCK, None)
+    path.unlink()
+    withdraw(warehouse, import_id, "gone", CLOCK)
+    assert require_unchanged(warehouse) == 1
+    numbers = "select min(row_key) as least, max(row_key) as greatest, count(*) as events from raw.events_in_place"
+    assert warehouse.rows(numbers) == [{"least": 40, "greatest": 79, "events": 40}]
+    withdraw(warehouse, attach(warehouse, other, MAPPING, CLOCK, None).import_id, "gone too", CLOCK)
+    assert warehouse.rows(numbers) == [{"least": None, "greatest": None, "events": 0}]
+    again = attach(warehouse, other, MAPPING, CLOCK, None)
+    assert not again.already_imported
+    assert warehouse.rows(numbers) == [{"least": 0, "greatest": 39, "events": 40}]

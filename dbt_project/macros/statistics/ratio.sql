@@ -5,18 +5,16 @@
     n                      units
     sum_y, sum_x, ...      sums over the units, and of their squares and products
 
-    Null where it is not defined: fewer than two units, or nothing in the denominator.
+    Null where it is not defined: fewer than two units, or nothing in the denominator. What rounding leaves of equal units is taken for
+    nothing.
 #}
 {% macro ratio_error(n, sum_y, sum_x, sum_yy, sum_xy, sum_xx) %}
+    {%- set rate = sum_y ~ ' / nullif(' ~ sum_x ~ ', 0)' -%}
+    {%- set residual = '(' ~ sum_yy ~ ' - 2 * (' ~ rate ~ ') * ' ~ sum_xy ~ ' + power(' ~ rate ~ ', 2) * ' ~ sum_xx ~ ')' %}
     case
         when {{ n }} > 1 and {{ sum_x }} > 0
             then sqrt(
-                greatest(
-                    {{ sum_yy }}
-                    - 2 * ({{ sum_y }} / nullif({{ sum_x }}, 0)) * {{ sum_xy }}
-                    + power({{ sum_y }} / nullif({{ sum_x }}, 0), 2) * {{ sum_xx }},
-                    0
-                ) * {{ n }} / nullif({{ n }} - 1, 0)
+                case when {{ residual }} > 1e-12 * {{ sum_yy }} then {{ residual }} else 0 end * {{ n }} / nullif({{ n }} - 1, 0)
             ) / nullif({{ sum_x }}, 0)
     end
 {% endmacro %}

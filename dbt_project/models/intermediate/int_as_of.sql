@@ -7,18 +7,21 @@ cycles as (
     select max(as_of) as as_of from {{ source('ledger', 'cycles') }}
 ),
 
+learned as (
+    select * from {{ ref('stg_events__learned') }}
+),
+
 events as (
-    select
-        max(built_through) as last_ingested_at,
-        max(case when events > 0 then activity_on end) as last_active_on
+    select max(case when events > 0 then activity_on end) as last_active_on
     from {{ ref('int_people__known_days') }}
 ),
 
 looked as (
     select
-        coalesce(cycles.as_of, events.last_ingested_at) as as_of,
+        coalesce(cycles.as_of, learned.built_through) as as_of,
         events.last_active_on
     from cycles
+    cross join learned
     cross join events
 )
 

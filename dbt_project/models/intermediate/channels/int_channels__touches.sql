@@ -16,7 +16,7 @@ with
 
 events as (
     select * from {{ ref('stg_events__events') }}
-    where is_human and person_id is not null
+    where is_human and is_known_version and person_id is not null
     {{ and_is_owed(owed) }}
 ),
 

@@ -12,7 +12,7 @@ wanted as (
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where is_human and user_id is not null
+    select * from {{ ref('stg_events__events') }} where is_human and is_known_version and user_id is not null
 ),
 
 steps as (

@@ -7,7 +7,7 @@
     incremental_strategy='delete+insert',
     unique_key=['program', 'user_id'],
     on_schema_change='fail',
-    pre_hook="{{ forget_merged_people() }}",
+    pre_hook=["{{ forget_merged_people() }}", "{{ without_rows(this, is_no_longer_defined()) }}"],
 ) }}
 
 {% set since = activations_owed_since(this) %}

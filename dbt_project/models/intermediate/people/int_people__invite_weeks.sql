@@ -1,6 +1,6 @@
 -- One row per ISO week in which people sent invites: how many of them, and whom they brought.
 -- A sign-up belongs to the week of its inviter's last invite before it, if that is less than referral_days old. Made anew are the weeks
--- within that reach of a day that was made anew.
+-- within that reach of a day that was made anew, also where it lost all of its rows.
 
 {% set weeks = touched_invite_weeks(this) %}
 
@@ -18,12 +18,7 @@ terms as (
 ),
 
 people as (
-    select
-        user_id,
-        invited_by,
-        signed_up_at
-    from {{ ref('int_people') }}
-    where invited_by is not null and signed_up_at is not null
+    {{ invited_people() }}
 ),
 
 invites as (
@@ -47,7 +42,10 @@ returns as (
 ),
 
 learned as (
-    select max(received_events) as received_events from {{ ref('int_people__moments') }}
+    select
+        max(built_through) as built_through,
+        max(received_events) as received_events
+    from {{ ref('int_people__moments') }}
 ),
 
 attributed as (
@@ -112,6 +110,7 @@ select
     cohorts.invites,
     cohorts.invited_sign_ups,
     cohorts.converted,
+    learned.built_through,
     learned.received_events
 from cohorts
 inner join actives on cohorts.week = actives.week

@@ -1,14 +1,19 @@
 -- One row per event of a person that is needed to the second: sign-ups, invites, requests to be left alone, and the steps of activations.
+-- What the models cannot read (another schema version) is none of them, but for requests to be left alone: those hold however they came.
 -- New ones are added, as in int_people__known_days; a step that a program names for the first time is read from all of history.
 
 {% set owed = owed_events(this) %}
 {% set unread = unread_steps(this) %}
-{% set lasting = ["'Signed Up'", "'Invite Sent'", "'Unsubscribed'", "'Email Marked as Spam'", "'Email Bounced'"] %}
+{% set refusals = ["'Unsubscribed'", "'Email Marked as Spam'", "'Email Bounced'"] %}
+{% set lasting = ["'Signed Up'", "'Invite Sent'"] + refusals %}
 
 {{ config(
     materialized='incremental',
     on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'activity_on', days_made_anew(this)) }}",
+    pre_hook=[
+        "{{ without_days(this, 'activity_on', days_made_anew(this)) }}",
+        "{{ without_rows(this, steps_not_needed(['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'])) }}",
+    ],
     **replaced_by('activity_on'),
 ) }}
 
@@ -26,6 +31,8 @@ needed as (
     where
         person_id is not null
         and coalesce(bot_reason, 'none') <> 'test traffic'
+        and (is_known_version or {{ is_either('event_name', refusals) }})
+        and (event_name <> 'Signed Up' or type = 'track')
         and {{ is_either('event_name', lasting + named_steps()) }}
         {{ and_is_owed(owed) }}
     {% if unread %}
@@ -37,6 +44,7 @@ needed as (
         where
             person_id is not null
             and coalesce(bot_reason, 'none') <> 'test traffic'
+            and is_known_version
             and event_name in ({{ unread | join(', ') }})
             {{ and_is_kept(owed) }}
     {% endif %}

@@ -7,12 +7,7 @@ terms as (
 ),
 
 sign_ups as (
-    select
-        user_id,
-        invited_by,
-        signed_up_at
-    from {{ ref('int_people') }}
-    where invited_by is not null and signed_up_at is not null
+    {{ invited_people() }}
 ),
 
 brought as (

@@ -1,5 +1,5 @@
 -- One row per completed order and refund of a person: its amount in the reporting currency, or why it has none.
--- The reporting currency is that of the exchange rates; without any, the currency of most entries. A refund counts below zero however
+-- The reporting currency is that of the exchange rates; without any, the currency of most entries that tell one. A refund counts below zero however
 -- its source signs it; an order below zero is a correction and stays so. Cancelled orders are no entries: shops refund them too.
 
 {{ config(materialized=planned_once()) }}
@@ -24,7 +24,7 @@ currencies as (
 
 most_used as (
     select currency
-    from (select currency, row_number() over (order by entries desc, currency) as place from currencies) as ranked
+    from (select currency, row_number() over (order by currency = 'XXX', entries desc, currency) as place from currencies) as ranked
     where place = 1
 ),
 
@@ -56,10 +56,11 @@ select
         when value is null then 'no amount told'
         when rate is null and currency = 'XXX' then 'no currency told'
         when rate is null then 'no exchange rate for the currency on that day'
+        when abs(value * rate) >= {{ largest_amount() }} then 'an amount too large to be true'
     end as unconverted_reason,
     is_refund,
     cast(value as double) as value,
-    cast(value as double) * rate as amount,
+    case when abs(value * rate) < {{ largest_amount() }} then cast(value as double) * rate end as amount,
     cast(occurred_at as date) as entered_on,
     {{ month_of('occurred_at') }} as month,
     occurred_at,

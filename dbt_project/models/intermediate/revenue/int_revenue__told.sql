@@ -34,5 +34,6 @@ where
     events.type = 'track'
     and events.event_name in ('Order Completed', 'Order Refunded')
     and events.is_human
+    and events.is_known_version
     and events.person_id is not null
     {{ and_is_owed(owed) }}

@@ -1,8 +1,10 @@
--- One row per message known to be delivered: when, and since when the warehouse knows.
+-- One row per message known to be delivered: when, and since when the warehouse knows. Where an instant is taken in again, another copy of a
+-- delivery may count than before, so that what is told of its message is read anew.
 
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='send_id', on_schema_change='fail') }}
 
 {% set is_new = not_taken_in(this) %}
+{% set is_again = ' >= ' in is_new %}
 
 with
 
@@ -25,9 +27,9 @@ arrived as (
         min(happened_at) as delivered_at,
         max(ingested_at) as delivery_ingested_at
     from deliveries
-    where {{ is_new }}
+    where {{ 'send_id in (select deliveries.send_id from deliveries where ' ~ is_new ~ ')' if is_again else is_new }}
     group by send_id
-    {% if is_incremental() %}
+    {% if is_incremental() and not is_again %}
         union all
         select
             send_id,
