@@ -86,23 +86,43 @@ def _root(function: Callable[[float], float]) -> float:
     return float(optimize.brentq(function, 0, high, xtol=1e-14, rtol=1e-14))
 
 
-def trend(x: Floats, y: Floats, weight: Floats, prior_sd: float, alpha: float) -> tuple[float, float, float]:
-    """Weighted slope of y over x and the slopes that a mixture over N(slope, prior_sd^2) does not reject at e-value 1 / alpha.
+def trend(x: Floats, y: Floats, weight: Floats, prior_sd: float, alpha: float) -> tuple[float, float, float] | None:
+    """Weighted slope of y over x and the slopes that a t-test does not reject at e-value 1 / alpha; None while it rejects none.
 
-    The level of the line is integrated out of both hypotheses by a basis free of it (Perez-Ortiz et al. 2024).
+    The level of the line is integrated out of both hypotheses by a basis free of it, and so is the scale, of which the weights tell the
+    least (Perez-Ortiz et al. 2024).
     """
-    slope = float(np.polyfit(x, y, 1, w=np.sqrt(weight))[0])
     free = linalg.null_space(np.ones((1, len(x))))
-    covariance, design = free.T @ np.diag(1 / weight) @ free, free.T @ x
-    mixed = stats.multivariate_normal(np.zeros(len(design)), covariance + prior_sd**2 * np.outer(design, design))
-    exact = stats.multivariate_normal(np.zeros(len(design)), covariance)
+    white = np.linalg.inv(np.linalg.cholesky(free.T @ np.diag(1 / weight) @ free))
+    design, rest = white @ free.T @ x, white @ free.T @ y
+    information = float(design @ design)
+    slope = float(design @ rest) / information
+    freedom = len(x) - 2
+    spread = max(float(np.sum((rest - slope * design) ** 2)) / freedom, 1.0)
+    reach = _t_at(freedom, prior_sd**2 * information, -float(np.log(alpha)))
+    return (
+        None if reach is None else (slope, *(slope + side * reach * np.sqrt(spread / information) for side in (-1, 1)))
+    )
 
-    def log_e(nought: float) -> float:
-        rest = free.T @ y - nought * design
-        return float(mixed.logpdf(rest) - exact.logpdf(rest))
 
-    reach = _root(lambda distance: log_e(slope + distance) + float(np.log(alpha)))
-    return slope, slope - reach, slope + reach
+def mean_of_cycles(
+    units: Floats, difference: Floats, least_error: float, prior: float, alpha: float
+) -> tuple[float, float] | None:
+    """Mean differences that a t-test over cycles, each as precise as its units are many, does not reject at e-value 1 / alpha."""
+    mean = float(np.average(difference, weights=units))
+    spread = float(units @ (difference - mean) ** 2) / (len(units) - 1) / float(units.sum())
+    reach = _t_at(len(units) - 1, prior * float(units.sum()), -float(np.log(alpha)))
+    error = max(np.sqrt(spread), least_error)
+    return None if reach is None else (mean - reach * error, mean + reach * error)
+
+
+def _t_at(freedom: int, spread: float, log_bar: float) -> float | None:
+    """t at which its density, widened by sqrt(1 + spread), exceeds the plain one by exp(log_bar)."""
+
+    def log_e(t: float) -> float:
+        return float(stats.t.logpdf(t, freedom, scale=np.sqrt(1 + spread)) - stats.t.logpdf(t, freedom))
+
+    return None if log_e(1e9) <= log_bar else _root(lambda t: log_e(t) - log_bar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +154,12 @@ def log_rates(arms: Mapping[str, Sums], is_binary: bool) -> dict[str, tuple[floa
         return {}
     inside = sum(y2 - n * (y / n) ** 2 for n, y, y2 in arms.values())
     spread = inside / sum(n - 1 for n, _, _ in arms.values()) / (total / people) ** 2
-    return {name: (float(np.log(y / n)), spread / n) for name, (n, y, _) in arms.items() if y > 0 and spread > 0}
+    # E ln(mean) = ln(expectation) - var(mean) / (2 expectation^2) + ...
+    return {
+        name: (float(np.log(y / n)) + spread / n / 2, spread / n)
+        for name, (n, y, _) in arms.items()
+        if y > 0 and spread > 0
+    }
 
 
 def creative_variance(comparisons: Collection[Sequence[Arm]]) -> float:

@@ -179,6 +179,7 @@ class Retelling:
             for comparison, arms in self.arms.items()
             for arm in arms
             if comparison.metric == claim.metric and self._closed(comparison) <= cycle
+            and all(row.is_randomised for row in self.by_experiment[comparison.experiment])
             and claim.tag in arm.tags and claim.segment in ("all", arm.segment)
         })  # fmt: skip
 
@@ -215,8 +216,10 @@ def _believed(rows: Sequence[Increment], segment: str) -> list[ref.Arm]:
         return []
     rates = ref.log_rates(counted, all(y == y2 for _, y, y2 in counted.values()))
     arms = [ref.Arm(segment, creative, *rate, tags[creative]) for creative, rate in rates.items()]
-    enough = sum(sums[arm.creative][1] for arm in arms) >= MIN_CONVERSIONS * len(arms)
-    return arms if len(arms) >= 2 and enough else []
+    people, total, squares = (sum(of[place] for of in counted.values()) for place in range(3))
+    conversions = total**2 / squares if squares > 0 else 0.0
+    arms = [arm for arm in arms if counted[arm.creative][0] / people * conversions >= MIN_CONVERSIONS]
+    return arms if len(arms) >= 2 else []
 
 
 def _judged(family: Sequence[Claim], log_e: dict[Claim, float]) -> dict[Claim, tuple[bool, float]]:

@@ -14,7 +14,7 @@ from orchestration.edges.warehouse import Warehouse
 from tests import references as ref
 from tests.dbt.conftest import SEEDS
 from tests.dbt.past_experiments import Increment, warehouse_with
-from tests.dbt.retelling import ALPHA, HALF_LIFE
+from tests.dbt.retelling import ALPHA, HALF_LIFE, MIN_EXPERIMENTS, RATE
 
 CYCLES = 2000
 TREND_SD = 0.01
@@ -91,13 +91,22 @@ def test_the_trend_of_the_loops_value_equals_the_reference(project: DbtProject, 
     for name, of in frame.groupby("program"):
         rows = warehouse.rows("select * from marts.loop_value where program = ? order by cycle", [name])
         for count, row in enumerate(rows, 1):
-            if count < 3:
+            y = of.log_ratio.to_numpy()[:count]
+            expected = ref.trend(place[:count], y, weight[:count], TREND_SD, ALPHA) if count >= 3 else None
+            if expected is None:
                 assert row["trend"] is None
                 assert row["reason"].endswith("too few cycles for a trend")
-                continue
-            y = of.log_ratio.to_numpy()[:count]
-            expected = ref.trend(place[:count], y, weight[:count], TREND_SD, ALPHA)
-            assert [row["trend"], row["trend_low"], row["trend_high"]] == pytest.approx(expected, rel=1e-8, abs=1e-10)
+            else:
+                assert [row["trend"], row["trend_low"], row["trend_high"]] == pytest.approx(
+                    expected, rel=1e-8, abs=1e-10
+                )
+            units, told = np.full(count, 1000.0), of.weighted.to_numpy()[:count] / 1000.0
+            least = float(np.sqrt(of.weighted_variance.to_numpy()[:count].sum())) / units.sum()
+            bounds = ref.mean_of_cycles(units, told, least, RATE, ALPHA) if count >= MIN_EXPERIMENTS else None
+            if bounds is None:
+                assert (row["difference_low"], row["verdict"]) == (None, "not_told_yet")
+            else:
+                assert [row["difference_low"], row["difference_high"]] == pytest.approx(bounds, rel=1e-8, abs=1e-10)
         words[name] = (rows[-1]["verdict"], rows[-1]["reason"].split("; ")[1])
     assert words == {
         "growing": ("worth_it", "it grows from cycle to cycle"),

@@ -66,6 +66,12 @@
     end
 {% endmacro %}
 
+{# The log of a mean lies below the log of what it estimates by half its relative variance, the more the fewer people (second order of the
+   delta method); a 0/1 outcome's correction has that in it. #}
+{% macro unbiased_log_rate(log_rate, sampling_variance, is_binary) %}
+    case when {{ is_binary }} then {{ log_rate }} else {{ log_rate }} + {{ sampling_variance }} / 2 end
+{% endmacro %}
+
 {# Variance of one person's outcome over the square of its mean, from all arms of a comparison together: divided by an arm's people it is
    the sampling variance of the arm's log rate (delta method). Were it taken from the arm alone, an arm with bad luck would look noisier
    and weigh less, which bends the contrasts of one arm against many. Null where nothing positive was seen. #}

@@ -50,6 +50,7 @@ select
     sum_y,
     n_exposed,
     sum_y_exposed,
+    case when sum_y2 > 0 then power(sum_y, 2) / sum_y2 else 0 end as conversions,
     sum_y / n as mean,
     theta,
     case when theta is null then sum_y / n else sum_y / n - theta * (sum_x / n - mean_x) end as mean_adjusted,

@@ -1,6 +1,9 @@
 -- One row per comparison (program, metric, experiment, segment) and creative of a closed experiment that may be believed: its log rate
 -- and the sampling variance of it, from the spread that all arms of the comparison share.
--- Arms below the smallest number of people are left out, for a reason that does not look at outcomes.
+-- Arms below the smallest number of people are left out, and those that would have too few conversions at the rate of the comparison as a
+-- whole: the log of a rate of few conversions is biased, which does not cancel out between arms of different size. Neither reason looks at
+-- the arm's own luck. Of an outcome that varies, so many people count as conversions as would give the same relative spread,
+-- (sum y)^2 / sum y^2; for 0/1 that is their number.
 
 with
 
@@ -85,6 +88,7 @@ common as (
         bool_and(kinds.is_binary) as is_binary,
         {{ exact_total('counted.n') }} as n,
         {{ exact_total('counted.sum_y') }} as sum_y,
+        {{ exact_total('counted.sum_y2') }} as sum_y2,
         {{ exact_total('counted.sum_y2 - counted.sum_y * counted.sum_y / counted.n') }} as within_square,
         {{ exact_total('counted.n - 1') }} as freedom
     from counted
@@ -96,9 +100,13 @@ common as (
 measured as (
     select
         counted.*,
+        common.is_binary,
         {{ log_rate('counted.n', 'counted.sum_y', 'common.is_binary') }} as log_rate,
         {{ relative_variance('common.n', 'common.sum_y', 'common.within_square', 'common.freedom', 'common.is_binary') }}
-        / counted.n as sampling_variance
+        / counted.n as sampling_variance,
+        case
+            when common.sum_y2 > 0 then counted.n / common.n * power(common.sum_y, 2) / common.sum_y2 else 0
+        end as expected_conversions
     from counted
     inner join common on counted.comparison_key = common.comparison_key
     where counted.n > 0
@@ -106,17 +114,19 @@ measured as (
 
 -- Below the floor an outcome does not vary but for rounding, and squared weights would leave the range of exact sums.
 readable as (
-    select * from measured where sampling_variance > 1e-12 and log_rate is not null
+    select measured.* from measured
+    inner join comparisons on measured.comparison_key = comparisons.comparison_key
+    where
+        measured.sampling_variance > 1e-12
+        and measured.log_rate is not null
+        and measured.expected_conversions >= comparisons.min_conversions_per_arm
 ),
 
--- Enough conversions in the comparison as a whole: judging arm by arm would throw out the unlucky ones.
 comparable as (
-    select
-        readable.comparison_key
+    select comparison_key
     from readable
-    inner join comparisons on readable.comparison_key = comparisons.comparison_key
-    group by readable.comparison_key
-    having count(*) >= 2 and {{ exact_total('readable.sum_y') }} >= max(comparisons.min_conversions_per_arm) * count(*)
+    group by comparison_key
+    having count(*) >= 2
 )
 
 select
@@ -125,7 +135,7 @@ select
     readable.creative_key,
     readable.n,
     readable.sum_y,
-    readable.log_rate,
+    {{ unbiased_log_rate('readable.log_rate', 'readable.sampling_variance', 'readable.is_binary') }} as log_rate,
     readable.sampling_variance,
     {{ key_of(['readable.text_id']) }} as text_key,
     readable.is_randomised,

@@ -1,4 +1,4 @@
--- One row per claim and cycle: distinct texts that carried the tag for the first time in a closed experiment. A text seen before its tag
+-- One row per claim and cycle: distinct texts that carried the tag for the first time in a closed randomised experiment. A text seen before its tag
 -- first varied counts from there on.
 
 with
@@ -28,6 +28,7 @@ carriers as (
     from {{ ref('int_experiments__closed_arms') }} as closed
     inner join comparisons on closed.comparison_key = comparisons.comparison_key
     inner join {{ ref('int_experiments__arm_tags') }} as tags on closed.creative_key = tags.creative_key
+    where closed.is_randomised
 ),
 
 by_segment as (

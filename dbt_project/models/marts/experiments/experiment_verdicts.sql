@@ -1,5 +1,7 @@
 -- One row per program, metric, experiment, segment, creative and cycle: what may be said of the arm. The rules stand in their order,
 -- the first that holds decides, and what no rule names is withheld.
+-- A guardrail passes on what was seen, not on what was not: of rare events the error is that of harm as great as the margin (Farrington and
+-- Manning 1990), so that a few people without any event do not pass, and many do.
 
 with
 
@@ -15,8 +17,12 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
+-- A metric that the program names no more is what it was when it was named last.
 metrics as (
-    select * from {{ ref('stg_ledger__metrics') }}
+    select
+        *,
+        value_kind in ('any', 'steps') or (at_least is not null and value_kind <> 'sum') as is_binary
+    from {{ ref('stg_ledger__metrics_ever') }}
 ),
 
 closings as (
@@ -35,6 +41,8 @@ subjects as (
         baseline_n,
         sum_y,
         baseline_sum_y,
+        conversions,
+        baseline_conversions,
         difference,
         standard_error,
         difference_low,
@@ -57,6 +65,8 @@ subjects as (
         baseline_n,
         sum_y,
         baseline_sum_y,
+        cast(null as double) as conversions,
+        cast(null as double) as baseline_conversions,
         cast(null as double) as difference,
         cast(null as double) as standard_error,
         cast(null as double) as difference_low,
@@ -96,9 +106,17 @@ facts as (
         policy.min_conversions_per_arm,
         policy.flat_margin,
         least(subjects.n, subjects.baseline_n) as fewest_units,
-        least(subjects.sum_y, subjects.baseline_sum_y) as fewest_conversions,
+        policy.tuning_constant,
+        metrics.is_binary,
+        least(subjects.conversions, subjects.baseline_conversions) as fewest_conversions,
+        case when metrics.harm_direction = 'up' then subjects.difference else -subjects.difference end as harm,
         case when metrics.harm_direction = 'up' then subjects.difference_low else -subjects.difference_high end as harm_low,
-        case when metrics.harm_direction = 'up' then subjects.difference_high else -subjects.difference_low end as harm_high
+        case when metrics.harm_direction = 'up' then subjects.difference_high else -subjects.difference_low end as harm_high,
+        subjects.baseline_sum_y / nullif(subjects.baseline_n, 0) as baseline_rate,
+        greatest(least(
+            subjects.baseline_sum_y / nullif(subjects.baseline_n, 0)
+            + case when metrics.harm_direction = 'up' then metrics.harm_margin else -metrics.harm_margin end, 1
+        ), 0) as harmed_rate
     from subjects
     inner join policy on subjects.program = policy.program
     left join metrics on subjects.program = metrics.program and subjects.metric = metrics.metric
@@ -119,6 +137,25 @@ facts as (
             and health_looks.health_cycle = health.cycle
 ),
 
+-- The end of the interval of harm that must lie below the margin.
+bounded as (
+    select
+        *,
+        case
+            when is_binary
+                then
+                    greatest(
+                        harm_high,
+                        harm + {{ half_width(
+                            'sqrt(harmed_rate * (1 - harmed_rate) / n + baseline_rate * (1 - baseline_rate) / baseline_n)',
+                            '(n + baseline_n)', 'tuning_constant', 'alpha'
+                        ) }}
+                    )
+            else harm_high
+        end as harm_at_most
+    from facts
+),
+
 judged as (
     select
         *,
@@ -129,7 +166,9 @@ judged as (
             when fewest_units < min_units_per_arm then 'not_enough_data'
             when metric_role = 'guardrail' and harm_low > 0 then 'stopped_for_harm'
             when metric_role = 'guardrail' and not is_mature then 'not_mature'
-            when metric_role = 'guardrail' and harm_high < harm_margin then 'pass'
+            when metric_role = 'guardrail' and not is_binary and (standard_error is null or standard_error = 0) then 'not_enough_data'
+            when metric_role = 'guardrail' and not is_binary and fewest_conversions < min_conversions_per_arm then 'not_enough_data'
+            when metric_role = 'guardrail' and harm_at_most < harm_margin then 'pass'
             when metric_role = 'guardrail' then 'withheld'
             when fewest_conversions < min_conversions_per_arm then 'not_enough_data'
             when not is_mature then 'not_mature'
@@ -139,7 +178,7 @@ judged as (
             when lift_low > -flat_margin and lift_high < flat_margin then 'flat'
             else 'withheld'
         end as verdict
-    from facts
+    from bounded
 )
 
 select

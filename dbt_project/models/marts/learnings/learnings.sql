@@ -1,5 +1,6 @@
 -- One row per program, metric, segment, tag and cycle: the claim, its size, and what may be made of it at the end of that cycle.
 -- A pure function of what was closed by then: later data never changes an earlier row. Whatever no rule below names stays a candidate.
+-- What explains a tag over all segments explains it in each of them.
 
 with
 
@@ -76,8 +77,7 @@ facts as (
     left join recency on histories.claim_key = recency.claim_key and histories.cycle_number = recency.cycle_number
     left join redundancy
         on
-            histories.segment = 'all'
-            and histories.program = redundancy.program
+            histories.program = redundancy.program
             and histories.metric = redundancy.metric
             and histories.tag = redundancy.tag
             and histories.cycle = redundancy.cycle
