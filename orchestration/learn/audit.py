@@ -140,4 +140,7 @@ def judge(setting: Setting, learnings: Path) -> Audit:
     waits = np.concatenate([first.to_numpy(float), np.full(claims - len(first), np.inf)])
     finished = pooled[pooled.cycle == setting.cycles]
     boast = float((finished.effect / finished.truth).mean()) if len(finished) else None
-    return Audit(setting, ever_false, float(false_share), len(first) / claims, float(np.median(waits)), boast)
+    median = float(np.median(waits))
+    return Audit(
+        setting, ever_false, float(false_share), len(first) / claims, median if np.isfinite(median) else None, boast
+    )

@@ -12,6 +12,7 @@ from tests import references as ref
 from tests.dbt.past_experiments import Increment
 
 ALPHA, Q, RHO, ROBUST, HALF_LIFE = 0.05, 0.05, 0.25, 0.25, 26
+PRIOR_FREEDOM, PRIOR_VARIANCE = 5, 0.01
 MIN_UNITS, MIN_CONVERSIONS, MIN_EXPERIMENTS, MIN_TEXTS = 100, 5, 5, 5
 SRM_STRENGTH, SRM_BAR, ALARM_SHARE, ALARM_LEAST, ALARM_UNHEALTHY = 1000.0, 1000.0, 0.2, 3, 2
 RATE = ref.tuning_constant(ALPHA, 10_000)
@@ -118,7 +119,9 @@ class Retelling:
             if comparison.metric == metric and self._closed(comparison) < cycle:
                 segments = {arm.segment for arm in arms}
                 earlier += [[arm for arm in arms if arm.segment == segment] for segment in segments]
-        return ref.creative_variance(earlier)
+        freedom = sum(len(arms) - 1 for arms in earlier)
+        told = ref.creative_variance(earlier) if freedom else 0.0
+        return (PRIOR_FREEDOM * PRIOR_VARIANCE + freedom * told) / (PRIOR_FREEDOM + freedom)
 
     @cached_property
     def replicates(self) -> dict[Claim, dict[str, Replicate]]:

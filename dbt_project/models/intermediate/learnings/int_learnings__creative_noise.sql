@@ -1,5 +1,7 @@
 -- One row per program, metric and cycle: how much creatives of one experiment differ beyond sampling, known before the cycle.
--- Method of moments (DerSimonian and Laird 1986) on the experiments of earlier cycles; 0 before the first.
+-- Method of moments (DerSimonian and Laird 1986) on the experiments of earlier cycles, drawn towards the prior by which texts are chosen
+-- (particular_variance) while they are few. From 0 the first contrasts of large experiments would be many times the later ones, which
+-- the t-test over replicates takes for spread: the more people, the later it would learn.
 
 with
 
@@ -56,5 +58,8 @@ select
     program,
     metric,
     entered_in_cycle as cycle,
-    coalesce(case when capacity > 0 then greatest((dispersion - freedom) / capacity, 0) end, 0) as between_creative_variance_before
+    (
+        {{ policy('particular_variance') }} * {{ policy('creative_prior_freedom') }}
+        + coalesce(case when capacity > 0 then freedom * greatest((dispersion - freedom) / capacity, 0) end, 0)
+    ) / ({{ policy('creative_prior_freedom') }} + coalesce(case when capacity > 0 then freedom end, 0)) as between_creative_variance_before
 from before
