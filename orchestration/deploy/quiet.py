@@ -34,6 +34,12 @@ class QuietHours:
         ends = dt.datetime.combine(day, dt.time(self.ends), place).astimezone(dt.UTC).replace(tzinfo=None)
         return max(ends, now)
 
+    def next_day(self, time: dt.datetime, zone: str | None) -> dt.datetime:
+        """When the day after that of ``time`` begins where a person is, UTC; both as in :meth:`until`."""
+        place = self._place(zone)
+        day = time.replace(tzinfo=dt.UTC).astimezone(place).date() + dt.timedelta(days=1)
+        return dt.datetime.combine(day, dt.time(), place).astimezone(dt.UTC).replace(tzinfo=None)
+
     def _holds(self, hour: int) -> bool:
         if self.starts <= self.ends:
             return self.starts <= hour < self.ends
