@@ -149,12 +149,14 @@ def run_cycle(
         return StageRun(result.run_id, _count(result))
 
 
-def made_anew(warehouse: Path, run_id: str) -> list[str]:
-    """What the build of a run told: which stored models it made anew, and why."""
+def told(warehouse: Path, run_id: str) -> list[str]:
+    """What a run has to tell: what it left alone and why, and which stored models its build made anew."""
     with _instance(warehouse) as instance:
         logs = [entry for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
     return [
-        entry.user_message for entry in logs if entry.step_key == "warehouse_models" and entry.level == logging.INFO
+        entry.user_message
+        for entry in logs
+        if entry.level == logging.WARNING or (entry.level == logging.INFO and entry.step_key == "warehouse_models")
     ]
 
 

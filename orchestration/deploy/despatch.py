@@ -14,7 +14,7 @@ from orchestration.deploy.messages import UNCLEAR, Doubt, Finding, Letter, Outco
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
-from orchestration.deploy.quiet import QuietHours
+from orchestration.deploy.quiet import QuietHours, configured_zone
 from orchestration.deploy.rendering import Templates
 from orchestration.deploy.senders.configured import goes_to_people
 from orchestration.deploy.sending import Manner, Tally, send_due
@@ -150,9 +150,7 @@ def despatch(
 
 def limits() -> Limits:
     """The thresholds of sending, from the policy seed and ``LOOP_TIMEZONE``."""
-    quiet = QuietHours(
-        whole_number("quiet_from_hour"), whole_number("quiet_until_hour"), os.environ.get("LOOP_TIMEZONE") or "UTC"
-    )
+    quiet = QuietHours(whole_number("quiet_from_hour"), whole_number("quiet_until_hour"), configured_zone())
     return Limits(
         whole_number("send_cap_messages"), whole_number("send_cap_days"), whole_number("send_expiry_hours"), quiet
     )

@@ -18,7 +18,7 @@ from orchestration.edges.dbt import MANIFEST
 from orchestration.edges.locks import turning
 from orchestration.errors import WarehouseLocked
 from orchestration.resources import TurnResource
-from orchestration.running import definitions, made_anew, run_cycle
+from orchestration.running import definitions, run_cycle, told
 from orchestration.sandbox.world import World
 
 LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
@@ -188,7 +188,7 @@ def test_a_run_tells_what_its_build_made_anew(turned: tuple[Path, dict[str, obje
             folder, folder / "world" / "programs", "weekly", 3, "2026-01-12",
             fixed_time=SECOND_END.isoformat(), only=["build"],
         )  # fmt: skip
-        assert made_anew(folder, run.run_id) == lines
+        assert told(folder, run.run_id) == lines
 
 
 @pytest.mark.slow
