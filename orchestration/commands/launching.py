@@ -146,7 +146,9 @@ def _throw(folder: Path | None, program: str | None, everything: bool, state: "S
     settings = settings_for(folder)
     from orchestration.deploy.switches import EVERYTHING, record_switches, throw
     from orchestration.edges.warehouse import Warehouse
+    from orchestration.generate.approval import require_reason
 
+    require_reason(reason)
     if (program is None) != everything:
         raise Refusal("switch", "names no program, or one and all of them", "Name one program, or give --all.")
     if program is not None:
