@@ -8,7 +8,6 @@ from functools import partial
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from orchestration.deploy.despatch import PUBLIC_URL
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
@@ -22,6 +21,7 @@ from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
+from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
 
 
@@ -186,6 +186,7 @@ def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
         return "no sender; messages are handed over as files", True
     sender.close()
     configured_zone()
+    public_url()
     lacks = (
         [] if not goes_to_people(channel) else [name for name in (ADDRESSES, PUBLIC_URL) if not os.environ.get(name)]
     )

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +27,8 @@ from orchestration.errors import Refusal
 from orchestration.policy.live import LiveRules
 from orchestration.policy.thresholds import whole_number
 from orchestration.programs.definition import Program
+from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.serve.unsubscribe import unsubscribe_key
-
-PUBLIC_URL = "LOOP_PUBLIC_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +178,12 @@ def _gate(
 
 
 def _writer(warehouse: Warehouse, pseudonym_key: bytes | None) -> LetterWriter:
-    public_url = os.environ.get(PUBLIC_URL, "")
-    if not public_url:
+    url = public_url()
+    if url is None:
         raise Refusal(
             PUBLIC_URL,
             "is not set, so no message could offer one-click unsubscribe",
             "Set it to where `loop serve` is reached.",
-        )
-    if not re.match(r"https://[^/\s]", public_url):
-        raise Refusal(
-            PUBLIC_URL,
-            "is no address that mailboxes could ask to unsubscribe",
-            "Set scheme and host, such as https://hooks.example.com.",
         )
     known: dict[str, Templates] = {}
 
@@ -203,7 +195,7 @@ def _writer(warehouse: Warehouse, pseudonym_key: bytes | None) -> LetterWriter:
     return LetterWriter(
         configured_addresses(pseudonym_key),
         templates_of,
-        public_url,
+        url,
         unsubscribe_key(warehouse.folder),
         os.environ.get("LOOP_UNSUBSCRIBE_MAILTO") or None,
     )

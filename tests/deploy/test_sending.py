@@ -51,7 +51,11 @@ def test_every_event_reaches_the_ledger_however_many_are_copied_at_once(
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("", "is not set"), ("u.example.test", "is no address"), ("http://u.example.test", "is no address")],
+    [
+        ("", "is not set"),
+        ("u.example.test", "'u.example.test' is no https address"),
+        ("http://u.example.test", "'http://u.example.test' is no https address"),
+    ],
 )
 def test_without_an_address_to_unsubscribe_nothing_is_sent(
     house: Warehouse, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
