@@ -111,9 +111,11 @@ def dev(port: Annotated[int, typer.Option(help="Port of the page.")] = 3000, war
     from orchestration.running import dagster_home
 
     os.environ["LOOP_WAREHOUSE"] = str(settings.warehouse.resolve())
+    os.environ["LOOP_PROGRAMS"] = str(settings.programs.resolve())
+    # In the folder of whoever calls, from which paths in variables are meant; so the package is named by its place.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     dagster_home(settings.warehouse)
     command = Path(sys.executable).with_name("dagster")
-    os.chdir(ROOT)
     os.execv(command, [str(command), "dev", "-m", "orchestration.definitions", "-p", str(port)])  # noqa: S606
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.edges.warehouse import Warehouse
+from orchestration.sandbox.world import World
+from orchestration.settings import ROOT
 
 from .conftest import Command, Ended
 
@@ -50,6 +53,9 @@ BEFORE_THE_WAREHOUSE = [
     ("replay good.csv good.csv --out scores.csv", "history", "lacks text"),
     ("bench --folder nowhere", "nowhere", "cannot be written"),
     ("plan --effect 0 --rate 0.03 --people 1000", "plan", "no effect to find"),
+    ("plan --effect 10 --rate 0.9 --people 1000", "--effect 10", "would raise a rate of 0.9 to 9.9, above 1"),
+    ("demo --programs nonsense", "program nonsense", "has no answer in the world six_programs"),
+    ("doctor --warehouse=", "--warehouse", "is empty"),
     ("plan --effect 0.1 --rate 0.03 --people 3 --arms 6", "plan", "no one in an arm"),
 ]
 IN_THE_FILE = [
@@ -199,6 +205,48 @@ def test_a_damaged_warehouse_is_refused_and_kept(files: Path, loop: Command) -> 
 def test_a_folder_without_permission_is_refused(files: Path, loop: Command) -> None:
     (files / "warehouse").mkdir(mode=0o500)
     assert loop("import", "good.csv").code == 2
+
+
+def test_a_demo_of_another_world_is_told_how_to_begin_anew(place: Path, loop: Command) -> None:
+    World.create(place / "warehouse", "newsletter", 7)
+    told = (
+        "already holds the world newsletter with seed 7. Choose another folder, or begin anew with `loop demo --fresh`."
+    )
+    assert_refused(loop("demo", "--seed", "8"), "warehouse", told)
+    assert_refused(loop("demo", "--programs", "nonsense"), "program nonsense", "has no answer in the world")
+
+
+def test_a_variable_without_a_value_is_one_that_is_not_set(loop: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOP_WAREHOUSE", "")
+    monkeypatch.setenv("LOOP_PROGRAMS", "")
+    told = loop("doctor").out
+    assert str(ROOT / "warehouse" / "data") in told
+    assert "ok  programs: onboarding, " in told
+
+
+def test_a_port_in_use_is_named(place: Path, loop: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = loop("serve", "--port", str(port))
+    assert (ended.code, ended.out) == (2, "")
+    refusal = f"port {port} of 127.0.0.1 -> is in use. End what listens there, or choose another with --port."
+    assert ended.err.splitlines()[1:] == [refusal], "the first line names the doors without a key"
+
+
+def test_the_page_of_dagster_sees_paths_as_whoever_calls(
+    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "mine").mkdir()
+    monkeypatch.setenv("LOOP_PROGRAMS", "mine")
+    begun: list[Path] = []
+
+    def execv(command: Path, arguments: list[str]) -> None:
+        begun.append(Path(os.environ["LOOP_PROGRAMS"]).resolve())
+        sys.exit(0)
+
+    monkeypatch.setattr(os, "execv", execv)
+    assert loop("dev").code == 0
+    assert begun == [(place / "mine").resolve()]
 
 
 def test_a_demo_never_takes_the_folder_of_real_data(files: Path, loop: Command) -> None:
