@@ -85,12 +85,11 @@ def launch_cycle(
 
 
 def starts_of(program: Program, first_day: dt.date) -> dict[int, dt.datetime]:
-    """Send -> its start: 10:00 UTC of consecutive days, early enough to be mature by the next cycle."""
-    return {
-        send: dt.datetime.combine(first_day, dt.time(10))
-        + dt.timedelta(days=(send - 1) % 3, hours=4 * ((send - 1) // 3))
-        for send in range(1, program.experiments.sends_per_cycle + 1)
-    }
+    """Send -> its start: 10:00 UTC of consecutive days, early enough to be mature by the next cycle; daily, all in one day."""
+    sends, ten = program.experiments.sends_per_cycle, dt.datetime.combine(first_day, dt.time(10))
+    if program.cadence == "daily":
+        return {send: ten + (send - 1) * dt.timedelta(hours=10) / sends for send in range(1, sends + 1)}
+    return {send: ten + dt.timedelta(days=(send - 1) % 3, hours=4 * ((send - 1) // 3)) for send in range(1, sends + 1)}
 
 
 def _start(

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from orchestration.deploy.assignment import is_held_out, unit_number
+from orchestration.deploy.experiments import starts_of
 from orchestration.deploy.switches import EVERYTHING, state_in, throw
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.approval import decide
@@ -289,3 +290,10 @@ def test_sends_that_are_approved_one_by_one_keep_their_distance(tmp_path: Path) 
     )
     # Planned for Mon 10:00, Tue 10:00, Wed 10:00 and Mon 14:00.
     assert [row["at"] for row in rows] == ["Wed 13:00", "Tue 13:00", "Thu 13:00", "Wed 09:00"]
+
+
+def test_the_sends_of_a_daily_program_lie_within_their_day() -> None:
+    program = program_of(sends_per_cycle=2).model_copy(update={"cadence": "daily"})
+    days = [MONDAY.date() + dt.timedelta(days=number) for number in range(2)]
+    planned = [start for day in days for start in starts_of(program, day).values()]
+    assert [f"{start:%a %H:%M}" for start in planned] == ["Mon 10:00", "Mon 15:00", "Tue 10:00", "Tue 15:00"]
