@@ -1,7 +1,14 @@
 """The command ``loop``. Every expected refusal ends in one line on standard error and exit code 2."""
 
+import multiprocessing.util
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -29,6 +36,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+INTERRUPTED = 130  # exit code: 128 and the number of the signal
+IN_SCRATCH = frozenset(
+    {"aa", "plan", "backtest", "replay", "bench"}
+)  # commands that work in a folder thrown away after
 COMMANDS: tuple[Callable[..., None], ...] = (
     turning.demo,
     turning.run,
@@ -65,21 +76,66 @@ app.add_typer(programs.programs, name="programs")
 
 
 def main() -> None:
-    """Entry point: runs a command and words what it refuses."""
+    """Entry point: runs a command and words what it refuses, and that it was interrupted."""
+    with _noted_interruption() as was_interrupted:
+        try:
+            app()
+        except BaseException as ended:
+            code = ended.code if isinstance(ended, SystemExit) else 1
+            # On its way an interruption may have become a refusal, or an error of DuckDB's.
+            if code == INTERRUPTED or (was_interrupted() and code not in (0, None)):
+                _end_interrupted(sys.argv[1:])
+            refusal = _refusal(ended)
+            if refusal is None:
+                raise
+            err.print(str(refusal), style="red", markup=False, soft_wrap=True)
+            sys.exit(2)
+
+
+def _refusal(ended: BaseException) -> LoopError | None:
+    """What an error says to whoever typed the command; None for what nobody expected."""
+    if isinstance(ended, LoopError):
+        return ended
+    if isinstance(ended, OSError) and ended.errno is not None:
+        subject, reason = str(ended.filename or "disk"), ended.strerror or str(ended)
+        return Refusal(subject, reason, "Check space and permissions, and run it again.")
+    return None
+
+
+@contextmanager
+def _noted_interruption() -> Iterator[Callable[[], bool]]:
+    """Lets Ctrl-C be noted as it is raised; the answer says whether it was."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    def again(swallowed: "sys.UnraisableHookArgs") -> None:
+        """What strikes while something is thrown away is swallowed by Python: it comes again a moment later."""
+        if issubclass(swallowed.exc_type, Exception):
+            sys.__unraisablehook__(swallowed)
+        else:
+            threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # where it is ignored, as in the background of a shell, it stays so
+        signal.signal(signal.SIGINT, note)
+        sys.unraisablehook = again
     try:
-        app()
-    except LoopError as error:
-        err.print(str(error), style="red", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        subject = str(error.filename or "disk")
-        refusal = Refusal(subject, error.strerror or str(error), "Check space and permissions, and run it again.")
-        err.print(str(refusal), style="red", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        err.print(
-            "stopped -> interrupted by you. Run the same command again: it goes on where it stopped.", style="yellow"
-        )
-        sys.exit(130)
+        yield lambda: bool(noted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = sys.__unraisablehook__
+
+
+def _end_interrupted(arguments: Sequence[str]) -> NoReturn:
+    kept = "it keeps nothing. Run the same command again: it begins anew."
+    if not arguments or arguments[0] not in IN_SCRATCH:
+        kept = "what was finished is kept. Run the same command again: it goes on from there."
+    err.print(f"interrupted -> you stopped it; {kept}", style="yellow", markup=False, soft_wrap=True)
+    sys.stdout.flush()
+    # Threads of dbt may still be within DuckDB, which aborts the process where Python takes itself down around them; of what Python
+    # would have done, dbt's semaphores are let go of, or they would be complained about after the last line.
+    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]  # it has no public name
+    os._exit(INTERRUPTED)

@@ -1,22 +1,27 @@
 """Examines an installation: what is configured, reachable, stale, locked or missing."""
 
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-from orchestration.deploy.despatch import PUBLIC_URL
 from orchestration.deploy.outbox import NAME, Outbox
+from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
 from orchestration.deploy.switches import EVERYTHING, state_in
 from orchestration.edges.addresses import VARIABLE as ADDRESSES
-from orchestration.edges.clock import SystemClock
+from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
+from orchestration.generate.generators import STAND_IN
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
+from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
 
 
@@ -108,7 +113,13 @@ def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
 def _programs(settings: Settings) -> tuple[str, bool]:
     programs = read_programs(settings.programs)
     _require_tags(programs)
-    return f"{', '.join(program.program for program in programs)} ({settings.cadence})", True
+    today = SystemClock().now().date()
+    ahead = "".join(
+        f"; {program.program} begins with the cycle of {program.first_cycle}, before it nothing is written"
+        for program in programs
+        if cycle_of(program.first_cycle, program.cadence) > cycle_of(today, program.cadence)
+    )
+    return f"{', '.join(program.program for program in programs)} ({settings.cadence}){ahead}", True
 
 
 def _warehouse(settings: Settings) -> tuple[str, bool]:
@@ -174,6 +185,8 @@ def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
     if sender is None:
         return "no sender; messages are handed over as files", True
     sender.close()
+    configured_zone()
+    public_url()
     lacks = (
         [] if not goes_to_people(channel) else [name for name in (ADDRESSES, PUBLIC_URL) if not os.environ.get(name)]
     )
@@ -190,11 +203,31 @@ def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
 
 
 def _model(settings: Settings) -> tuple[str, bool]:
-    programs = [program for program in read_programs(settings.programs) if program.model.generator == "openai"]
-    if not programs:
-        return "offline generator; no key is needed", True
-    found = [f"{program.program}: {_lacks(program) or f'{program.model.name}, the key is set'}" for program in programs]
-    return "; ".join(found), all(_lacks(program) is None for program in programs)
+    everybody = read_programs(settings.programs)
+    programs = [program for program in everybody if program.model.generator == "openai"]
+    offline = [program.program for program in everybody if program.model.generator == "offline"]
+    found = [f"{', '.join(offline)}: the offline generator, {STAND_IN}; no key is needed"] if offline else []
+    faults = {program.program: _lacks(program) or _silence(program.model.base_url) for program in programs}
+    found += [f"{program.program}: {faults[program.program] or _asked(program)}" for program in programs]
+    return "; ".join(found), not any(faults.values())
+
+
+def _asked(program: Program) -> str:
+    place = program.model.base_url or "OpenAI's own address"
+    return f"{program.model.name} at {place}, {'OPENAI_API_KEY is set' if os.environ.get('OPENAI_API_KEY') else 'without a key'}"
+
+
+def _silence(base_url: str | None) -> str | None:
+    """Why a server of one's own cannot be reached; None if it can, or where a proxy stands before it."""
+    if base_url is None or getproxies():
+        return None
+    address = urlsplit(base_url)
+    try:
+        port = address.port or {"http": 80, "https": 443}[address.scheme]
+        socket.create_connection((address.hostname or "", port), timeout=3).close()
+    except (OSError, ValueError) as error:
+        return f"{base_url} does not answer ({error}); until it does, the offline generator stands in"
+    return None
 
 
 def _rules(settings: Settings) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.build.checking import TAG, Checks
 from orchestration.errors import LoopError, Refusal
@@ -108,6 +109,7 @@ def run_cycle(
     Raises:
         Refusal: as :func:`require_cycle`.
         LoopError: what a stage refused.
+        KeyboardInterrupt: if it was interrupted, which Dagster takes for a failure.
     """
     require_cycle(key)
     with warnings.catch_warnings():
@@ -143,16 +145,18 @@ def run_cycle(
             tags={TAG: checks},
         )
         if not result.success:
-            raise _refusal(result)
+            raise _reason(result)
         return StageRun(result.run_id, _count(result))
 
 
-def made_anew(warehouse: Path, run_id: str) -> list[str]:
-    """What the build of a run told: which stored models it made anew, and why."""
+def told(warehouse: Path, run_id: str) -> list[str]:
+    """What a run has to tell: what it left alone and why, and which stored models its build made anew."""
     with _instance(warehouse) as instance:
         logs = [entry for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
     return [
-        entry.user_message for entry in logs if entry.step_key == "warehouse_models" and entry.level == logging.INFO
+        entry.user_message
+        for entry in logs
+        if entry.level == logging.WARNING or (entry.level == logging.INFO and entry.step_key == "warehouse_models")
     ]
 
 
@@ -172,8 +176,10 @@ def _count(result: dg.ExecuteInProcessResult) -> int:
     return len(result.get_asset_materialization_events())
 
 
-def _refusal(result: dg.ExecuteInProcessResult) -> Exception:
-    """The refusal of the stage that failed, or an error that names the run when the failure was not expected."""
+def _reason(result: dg.ExecuteInProcessResult) -> BaseException:
+    """An interruption, the refusal of the stage that failed, or an error that names the run when the failure was not expected."""
+    if any(_is_interruption(getattr(event.event_specific_data, "error", None)) for event in result.all_events):
+        return KeyboardInterrupt()
     for event in result.get_step_failure_events():
         info = event.step_failure_data.error
         while info is not None:
@@ -185,3 +191,14 @@ def _refusal(result: dg.ExecuteInProcessResult) -> Exception:
         first = event.step_failure_data.error
         return RuntimeError(f"step {event.step_key} failed:\n{first.to_string() if first else 'no error was recorded'}")
     return RuntimeError(f"run {result.run_id} failed")
+
+
+def _is_interruption(info: SerializableErrorInfo | None) -> bool:
+    """Whether an error came of Ctrl-C, for which Dagster and DuckDB each have an error of their own."""
+    while info is not None:
+        if info.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+            return True
+        if info.message.strip() == "RuntimeError: Query interrupted":
+            return True
+        info = info.cause or info.context
+    return False

@@ -30,7 +30,7 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """Reads the environment.
+    """Reads the environment; an empty path is none.
 
     Raises:
         Refusal: if a variable holds something it may not.
@@ -45,8 +45,8 @@ def read_settings() -> Settings:
     if not seed.isdecimal():
         raise Refusal("LOOP_SEED", f"{seed!r} is not a whole number", "Set a whole number, or unset it.")
     return Settings(
-        warehouse=Path(os.environ.get("LOOP_WAREHOUSE", ROOT / "warehouse" / "data")),
-        programs=Path(os.environ.get("LOOP_PROGRAMS", ROOT / "orchestration" / "programs")),
+        warehouse=Path(os.environ.get("LOOP_WAREHOUSE") or ROOT / "warehouse" / "data"),
+        programs=Path(os.environ.get("LOOP_PROGRAMS") or ROOT / "orchestration" / "programs"),
         cadence=cast(Literal["weekly", "daily"], cadence),
         seed=int(seed),
         engine=cast(Literal["duckdb", "spark"], engine),

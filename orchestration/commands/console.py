@@ -7,12 +7,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestration.errors import Refusal
 from orchestration.settings import Settings, read_settings
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-WarehouseOption = Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
+
+def _folder(text: str) -> Path:
+    """A folder of the command line; an empty one is a variable of somebody's that was not set, never the working folder.
+
+    Raises:
+        Refusal: if it is empty.
+    """
+    if not text.strip():
+        raise Refusal("--warehouse", "is empty", "Name a folder, or leave it out; `.` is the working folder.")
+    return Path(text)
+
+
+WarehouseOption = Annotated[
+    Path | None, typer.Option("--warehouse", metavar="PATH", parser=_folder, help="Folder of the warehouse.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object.")]
 
 

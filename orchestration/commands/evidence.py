@@ -213,6 +213,12 @@ def plan(
     from orchestration.learn.planning import LONGEST
     from orchestration.learn.planning import plan as make_plan
 
+    if rate * (1 + effect) > 1:
+        raise Refusal(
+            f"--effect {effect:g}",
+            f"would raise a rate of {rate:g} to {rate * (1 + effect):g}, above 1",
+            "Give a relative change: 0.1 is +10 %.",
+        )
     per_arm = people // arms
     if per_arm < 1 or effect == 0:
         raise Refusal(

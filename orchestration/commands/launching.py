@@ -100,8 +100,20 @@ def rollback(
 def print_outlook(settings: Settings, cycle: int) -> None:
     """After a run: what waits, how long a proof will take, and which programs are held back."""
     from orchestration.generate.approval import waiting
+    from orchestration.generate.generators import STAND_IN
 
     house = _existing(settings)
+    texts = """
+        select program, is_fallback, count(*) as texts from ledger.creatives
+        where cycle = ? and (generator = 'offline' or is_fallback) group by all order by all
+    """
+    for row in house.rows(texts, [cycle]):
+        why = "the model failed, so they are" if row["is_fallback"] else "they are"
+        out.print(
+            f"{row['program']}: {row['texts']} texts to be read with care: {why} the offline generator's, {STAND_IN}.",
+            markup=False,
+            soft_wrap=True,
+        )
     for row in house.rows("select program, message from ledger.power_checks where cycle = ? order by program", [cycle]):
         out.print(f"{row['program']}: {row['message']}.", markup=False)
     ramps = "select program, share, reason from ledger.ramps where cycle = ? and share < 1 order by program"
@@ -134,7 +146,9 @@ def _throw(folder: Path | None, program: str | None, everything: bool, state: "S
     settings = settings_for(folder)
     from orchestration.deploy.switches import EVERYTHING, record_switches, throw
     from orchestration.edges.warehouse import Warehouse
+    from orchestration.generate.approval import require_reason
 
+    require_reason(reason)
     if (program is None) != everything:
         raise Refusal("switch", "names no program, or one and all of them", "Name one program, or give --all.")
     if program is not None:

@@ -65,7 +65,7 @@ def run(
     from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
     from orchestration.edges.locks import turning
-    from orchestration.running import made_anew, require_cycle, run_cycle
+    from orchestration.running import require_cycle, run_cycle, told
 
     require_ready(settings)
     try:
@@ -85,8 +85,8 @@ def run(
             first.isoformat(),
             fixed_time=None,
         )
-    for line in made_anew(settings.warehouse, done.run_id):
-        err.print(line, soft_wrap=True)
+    for line in told(settings.warehouse, done.run_id):
+        err.print(line, markup=False, soft_wrap=True)
     made = f"cycle of {first}: {done.materialised} assets made. `loop dev` shows run {done.run_id}."
     out.print(made, soft_wrap=True)
     print_outlook(settings, cycle_of(first, settings.cadence))
@@ -111,9 +111,11 @@ def dev(port: Annotated[int, typer.Option(help="Port of the page.")] = 3000, war
     from orchestration.running import dagster_home
 
     os.environ["LOOP_WAREHOUSE"] = str(settings.warehouse.resolve())
+    os.environ["LOOP_PROGRAMS"] = str(settings.programs.resolve())
+    # In the folder of whoever calls, from which paths in variables are meant; so the package is named by its place.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     dagster_home(settings.warehouse)
     command = Path(sys.executable).with_name("dagster")
-    os.chdir(ROOT)
     os.execv(command, [str(command), "dev", "-m", "orchestration.definitions", "-p", str(port)])  # noqa: S606
 
 

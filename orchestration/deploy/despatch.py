@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from orchestration.deploy.messages import UNCLEAR, Doubt, Finding, Letter, Outco
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
-from orchestration.deploy.quiet import QuietHours
+from orchestration.deploy.quiet import QuietHours, configured_zone
 from orchestration.deploy.rendering import Templates
 from orchestration.deploy.senders.configured import goes_to_people
 from orchestration.deploy.sending import Manner, Tally, send_due
@@ -28,9 +27,8 @@ from orchestration.errors import Refusal
 from orchestration.policy.live import LiveRules
 from orchestration.policy.thresholds import whole_number
 from orchestration.programs.definition import Program
+from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.serve.unsubscribe import unsubscribe_key
-
-PUBLIC_URL = "LOOP_PUBLIC_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +148,7 @@ def despatch(
 
 def limits() -> Limits:
     """The thresholds of sending, from the policy seed and ``LOOP_TIMEZONE``."""
-    quiet = QuietHours(
-        whole_number("quiet_from_hour"), whole_number("quiet_until_hour"), os.environ.get("LOOP_TIMEZONE") or "UTC"
-    )
+    quiet = QuietHours(whole_number("quiet_from_hour"), whole_number("quiet_until_hour"), configured_zone())
     return Limits(
         whole_number("send_cap_messages"), whole_number("send_cap_days"), whole_number("send_expiry_hours"), quiet
     )
@@ -182,18 +178,12 @@ def _gate(
 
 
 def _writer(warehouse: Warehouse, pseudonym_key: bytes | None) -> LetterWriter:
-    public_url = os.environ.get(PUBLIC_URL, "")
-    if not public_url:
+    url = public_url()
+    if url is None:
         raise Refusal(
             PUBLIC_URL,
             "is not set, so no message could offer one-click unsubscribe",
             "Set it to where `loop serve` is reached.",
-        )
-    if not re.match(r"https://[^/\s]", public_url):
-        raise Refusal(
-            PUBLIC_URL,
-            "is no address that mailboxes could ask to unsubscribe",
-            "Set scheme and host, such as https://hooks.example.com.",
         )
     known: dict[str, Templates] = {}
 
@@ -205,7 +195,7 @@ def _writer(warehouse: Warehouse, pseudonym_key: bytes | None) -> LetterWriter:
     return LetterWriter(
         configured_addresses(pseudonym_key),
         templates_of,
-        public_url,
+        url,
         unsubscribe_key(warehouse.folder),
         os.environ.get("LOOP_UNSUBSCRIBE_MAILTO") or None,
     )

@@ -52,6 +52,7 @@ def launch_cycle(
 ) -> list[Launch]:
     """Launches every experiment of the cycle whose creatives are all approved, or the next batch of it that is due.
 
+    A send that is launched late starts late, and as long after the program's other sends as was meant, up to a day.
     A batch after the first goes out only while the cycle lasts: the next cycle's look counts everybody who was assigned. A stopped
     program launches nothing; one that was rolled back sends its baseline alone.
 
@@ -65,14 +66,16 @@ def launch_cycle(
     asked, bounds = rules or Rules.load(), reach or Reach()
     launches = []
     with warehouse.connect() as connection:
-        for send, starts_at in starts_of(program, first_day).items():
+        for send in starts_of(program, first_day):
             state = state_of(connection, program.program)
             if state == "stopped":
                 break
             arms = _approved_arms(connection, program, cycle, send, is_rolled_back=state == "baseline")
             if not arms:
                 continue
-            experiment = _Experiment(program, cycle, send, starts_at, bounds)
+            experiment = _Experiment(
+                program, cycle, send, _start(connection, program, cycle, send, first_day, now), bounds
+            )
             batch = _next_batch(connection, experiment, now)
             is_new = batch > 0 and may_send(connection, program, experiment.id, batch, arms, bounds, guard, asked, now)
             if is_new:
@@ -82,12 +85,40 @@ def launch_cycle(
 
 
 def starts_of(program: Program, first_day: dt.date) -> dict[int, dt.datetime]:
-    """Send -> its start: 10:00 UTC of consecutive days, early enough to be mature by the next cycle."""
-    return {
-        send: dt.datetime.combine(first_day, dt.time(10))
-        + dt.timedelta(days=(send - 1) % 3, hours=4 * ((send - 1) // 3))
-        for send in range(1, program.experiments.sends_per_cycle + 1)
-    }
+    """Send -> its start: 10:00 UTC of consecutive days, early enough to be mature by the next cycle; daily, all in one day."""
+    sends, ten = program.experiments.sends_per_cycle, dt.datetime.combine(first_day, dt.time(10))
+    if program.cadence == "daily":
+        return {send: ten + (send - 1) * dt.timedelta(hours=10) / sends for send in range(1, sends + 1)}
+    return {send: ten + dt.timedelta(days=(send - 1) % 3, hours=4 * ((send - 1) // 3)) for send in range(1, sends + 1)}
+
+
+def _start(
+    connection: duckdb.DuckDBPyConnection,
+    program: Program,
+    cycle: int,
+    send: int,
+    first_day: dt.date,
+    now: dt.datetime,
+) -> dt.datetime:
+    """When a send starts: as launched, or else as planned, or now where that has passed; never at once with another one."""
+    planned = starts_of(program, first_day)
+    rows = connection.execute(
+        "select cycle, send_number, starts_at from ledger.experiments where program = ?", [program.program]
+    ).fetchall()
+    starts: dict[tuple[int, int], dt.datetime] = {(its_cycle, number): at for its_cycle, number, at in rows}
+    if (cycle, send) in starts:
+        return starts[cycle, send]
+    day = dt.timedelta(days=1)
+    # A daily program keeps to its hour from cycle to cycle, or one that is late would make all later ones late.
+    others = [
+        (at, min(day, abs(planned[send] - planned[number])) if its_cycle == cycle and number in planned else day)
+        for (its_cycle, number), at in starts.items()
+        if its_cycle == cycle or program.cadence == "weekly"
+    ]
+    start = max(now, planned[send])
+    while clash := next((at + apart for at, apart in others if abs(start - at) < apart), None):
+        start = clash
+    return start
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +196,7 @@ def _send(
         }
         if is_rolled_back:
             chances = {segment: rolled_back(members) for segment, members in chances.items()}
-        assigned_at = max(now, batch_times(program, starts_at)[batch - 1])  # one that is launched late starts late
+        assigned_at = max(now, batch_times(program, starts_at)[batch - 1])
         _record_chances(connection, experiment, batch, chances, now)
         dealt = {segment: [chance.arm for chance in members] for segment, members in chances.items()}
         deal(connection, program, experiment.id, experiment.salt, batch, dealt, experiment.reach, assigned_at, now)
@@ -212,7 +243,7 @@ def _open(
     place = [experiment.id, experiment.program.program, experiment.cycle, experiment.send]
     connection.execute(
         "insert into ledger.experiments values (?, ?, ?, ?, ?, ?, true, ?)",
-        [*place, max(now, experiment.starts_at), experiment.salt, now],
+        [*place, experiment.starts_at, experiment.salt, now],
     )
     holdout = experiment.reach.holdout(experiment.program)
     for segment, members in arms.items():

@@ -22,7 +22,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Self
 
-from orchestration.deploy.queued import Event, InDoubt, Message, Resolution, State
+from orchestration.deploy.queued import Event, InDoubt, Message, Resolution, Sent, State
 from orchestration.edges.locks import alone
 from orchestration.errors import Refusal
 
@@ -202,18 +202,18 @@ class Outbox:
             """
         ).fetchall()
 
-    def sent_since(self, user_ids: Collection[str], since: dt.datetime) -> dict[str, int]:
+    def sent_since(self, user_ids: Collection[str], since: dt.datetime) -> dict[str, list[Sent]]:
         """Messages that each person got, or may have got, since then, from any program."""
-        found: dict[str, int] = {}
+        found: dict[str, list[Sent]] = {}
         for user_id in user_ids:  # each a look into the index; a list of thousands of marks would not be faster
-            row = self._connection.execute(
+            rows = self._connection.execute(
                 """
-                select count(*) from messages
+                select program, attempted_at, changed_at, scheduled_at from messages
                 where user_id = ? and changed_at > ? and state in ('attempted', 'accepted', 'unknown')
                 """,
                 [user_id, text_of(since)],
-            ).fetchone()
-            found[user_id] = row[0]
+            )
+            found[user_id] = [Sent(row[0], time_of(row[1] or row[2]), time_of(row[3])) for row in rows]
         return found
 
     def events_after(

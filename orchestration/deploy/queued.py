@@ -41,6 +41,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that a person got, or may have got: of which program, when, and when it was meant to."""
+
+    program: str
+    at: dt.datetime
+    scheduled_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class InDoubt:
     """A message that may or may not have been sent.
 

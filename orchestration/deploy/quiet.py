@@ -1,8 +1,13 @@
 """Quiet hours in the person's own time zone."""
 
 import datetime as dt
+import os
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
+
+from orchestration.errors import Refusal
+
+VARIABLE = "LOOP_TIMEZONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,12 @@ class QuietHours:
         ends = dt.datetime.combine(day, dt.time(self.ends), place).astimezone(dt.UTC).replace(tzinfo=None)
         return max(ends, now)
 
+    def next_day(self, time: dt.datetime, zone: str | None) -> dt.datetime:
+        """When the day after that of ``time`` begins where a person is, UTC; both as in :meth:`until`."""
+        place = self._place(zone)
+        day = time.replace(tzinfo=dt.UTC).astimezone(place).date() + dt.timedelta(days=1)
+        return dt.datetime.combine(day, dt.time(), place).astimezone(dt.UTC).replace(tzinfo=None)
+
     def _holds(self, hour: int) -> bool:
         if self.starts <= self.ends:
             return self.starts <= hour < self.ends
@@ -44,3 +55,19 @@ class QuietHours:
             return ZoneInfo(zone or self.zone)
         except (KeyError, ValueError, OSError):
             return ZoneInfo(self.zone)
+
+
+def configured_zone() -> str:
+    """The zone of people whose own is not known, from ``LOOP_TIMEZONE``; UTC where it is not set.
+
+    Raises:
+        Refusal: if it names no zone.
+    """
+    name = os.environ.get(VARIABLE) or "UTC"
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise Refusal(
+            VARIABLE, f"{name!r} is no time zone", "Set an IANA name such as Europe/Berlin, or unset it."
+        ) from error
+    return name

@@ -149,7 +149,7 @@ def _judged(
     verdicts = gate.judge(window, now)
     held = [Event(one.message.send_id, "withheld", one.withheld) for one in verdicts if one.withheld]
     quiet = [
-        Event(one.message.send_id, "deferred", "quiet hours", due_at=one.wait_until)
+        Event(one.message.send_id, "deferred", one.waits_for, due_at=one.wait_until)
         for one in verdicts
         if one.wait_until
     ]

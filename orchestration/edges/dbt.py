@@ -219,6 +219,8 @@ class DbtProject:
             result = runner.invoke([*args, *paths, "--quiet", "--log-level-file", "none", "--no-use-colors"])
         if self.engine == "duckdb":
             _release()
+        if result.exception is not None and not isinstance(result.exception, Exception):
+            raise result.exception  # an interruption, which dbt takes for a result
         return result
 
 

@@ -22,7 +22,7 @@ def read(path: Path, subject: str | None = None, remedy: str = _MEND) -> Any:
         remedy: What is to be done about a file that is not YAML.
 
     Raises:
-        Refusal: if the file cannot be read, or is not valid YAML.
+        Refusal: if the file cannot be read, is not valid YAML, or says one thing twice.
     """
     return read_nodes(path, subject, remedy)[0]
 
@@ -52,6 +52,7 @@ def _parsed(text: str, subject: str, remedy: str) -> tuple[Any, yaml.Node | None
         loader = _LOADER(text)
         try:
             node = loader.get_single_node()
+            _require_single_names(node, subject)
             return (None if node is None else loader.construct_document(node)), node
         finally:
             loader.dispose()
@@ -61,3 +62,20 @@ def _parsed(text: str, subject: str, remedy: str) -> tuple[Any, yaml.Node | None
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise Refusal(subject, f"is not valid YAML{where}", remedy) from error
+
+
+def _require_single_names(node: yaml.Node | None, subject: str) -> None:
+    """Refuses a name that stands twice in one place, of which YAML would silently take the last."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _require_single_names(item, subject)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    where = f"at lines {lines[key.value]} and {line}" if lines[key.value] < line else f"at line {line}"
+                    raise Refusal(subject, f"names {key.value} twice, {where}", "Keep one of them.")
+                lines[key.value] = line
+            _require_single_names(value, subject)

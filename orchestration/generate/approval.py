@@ -129,8 +129,10 @@ def decide(
         program: Decide on ``all`` of this program alone.
 
     Raises:
-        Refusal: if the id or the code is unknown, none waits, the creative was sent already, or it is a program's own text.
+        Refusal: if the id or the code is unknown, no reason is given, none waits, or the creative was sent already, was replaced, or
+            is a program's own text.
     """
+    require_reason(reason)
     if code is not None and code not in CODES:
         raise Refusal(f"reason code {code}", "is unknown", f"Choose one of {', '.join(CODES)}.")
     if creative == "all":
@@ -159,6 +161,16 @@ def decide(
         }
     )
     return chosen
+
+
+def require_reason(reason: str) -> None:
+    """Refuses a decision that nobody could understand later.
+
+    Raises:
+        Refusal: if the reason is empty.
+    """
+    if not reason.strip():
+        raise Refusal("--reason", "is empty", "Say why in a few words; it is kept.")
 
 
 def rejections(warehouse: Warehouse, program: str) -> tuple[Rejection, ...]:
@@ -202,3 +214,7 @@ def _require_open(warehouse: Warehouse, creative: str, decision: str) -> None:
         raise Refusal(
             creative, "is its program's own text", "Change `baseline` in the program's file, or use `loop stop`."
         )
+    plans = "select max(planned_share) as share from ledger.current_plans where creative_id = ?"
+    if not rows[0]["sends"] and not warehouse.rows(plans, [creative])[0]["share"]:
+        reason = "takes part in no send any more: another text has its slot, or its arm was dropped"
+        raise Refusal(creative, reason, "`loop approvals` lists the creatives that wait.")

@@ -43,7 +43,9 @@ def creatives(
         if state_in(house.folder, program.program) == "stopped":
             continue
         if cycle_of(program.first_cycle, program.cadence) > cycle:
-            context.log.info(f"{program.program}: its first cycle is that of {program.first_cycle}, nothing is written")
+            context.log.warning(
+                f"{program.program}: its first cycle is that of {program.first_cycle}, nothing is written"
+            )
             continue
         made = write_briefs(house, program, cycle, now)
         check_power(house, program, cycle, now)

@@ -14,6 +14,7 @@ from orchestration.learn.policy import policy
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.records import Brief, CreativeRequest, Draft, Usage
 
+STAND_IN = "a stand-in whose texts are about household goods, whatever is sold"
 _LINES_TRIED = 60
 
 

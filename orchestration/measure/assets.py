@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
+from orchestration.errors import Refusal
 from orchestration.measure.arrivals import arrivals, empty_outputs, picture, table
 from orchestration.measure.cycles import open_cycle
 from orchestration.measure.drops import configured_drops
@@ -50,7 +51,9 @@ def raw_inbox(warehouse: WarehouseResource, clock: ClockResource) -> dg.Material
     kinds={"duckdb"},
     check_specs=[
         dg.AssetCheckSpec(
-            "what_came_was_taken", asset=KEY, description="No file or batch came to nothing but quarantine."
+            "what_came_was_taken",
+            asset=KEY,
+            description="No file is unreadable; none, and no batch, came to nothing but quarantine.",
         ),
         dg.AssetCheckSpec(
             "sources_are_fresh", asset=KEY, description="No source is silent for longer than is usual for it."
@@ -66,7 +69,10 @@ def raw_events(
     """One row per received event: takes in every new file of the drop folders, then opens the cycle with its as-of time."""
     house, now = warehouse.open(), clock.clock().now()
     require_unchanged(house)
-    reports = intake_drops(house, configured_drops(house.folder), clock.clock(), context.log.info)
+    refused: list[Refusal] = []
+    reports = intake_drops(house, configured_drops(house.folder), clock.clock(), context.log.info, refused.append)
+    for refusal in refused:
+        context.log.warning(f"left where it is, the other files were taken: {refusal}")
     stream = configured_stream()
     consumed = consume(house, stream, clock.clock(), context.log.info) if stream else None
     open_cycle(house, programs.read(), cycle_of_key(context.partition_key), now)
@@ -87,7 +93,7 @@ def raw_events(
             "arrivals": dg.MetadataValue.md(picture(house, now)),
         },
         check_results=[
-            _checked("what_came_was_taken", empty_outputs(house), dg.AssetCheckSeverity.ERROR),
+            _checked("what_came_was_taken", [*map(str, refused), *empty_outputs(house)], dg.AssetCheckSeverity.ERROR),
             _checked("sources_are_fresh", [row.stale for row in sources if row.stale], dg.AssetCheckSeverity.WARN),
             _checked("volumes_are_usual", [row.thin for row in sources if row.thin], dg.AssetCheckSeverity.WARN),
         ],

@@ -7,9 +7,10 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from orchestration.measure.packing import room
 
 VARIABLE = "LOOP_DROP"
 OPTIONS = ".drop.yaml"
+INBOX = "inbox"  # the folder of the warehouse itself
+_PERSON = re.compile(r"^[^/@]*@")  # who asks, and perhaps a password
 # What listings call the signs of a file's state; its size alone is none.
 _SIGNS = (
     *("ETag", "etag", "md5Hash", "content_md5", "checksum", "generation", "version_id"),
@@ -58,20 +61,37 @@ class Drop(Protocol):
 
 
 class LocalDrop:
-    """A folder of this machine; one that does not exist holds nothing."""
+    """A folder of this machine.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        may_be_missing: Whether it holds nothing where it does not exist.
+    """
+
+    def __init__(self, folder: Path, *, may_be_missing: bool = False) -> None:
+        self._folder, self._may_be_missing = folder, may_be_missing
         self.place = str(folder.resolve())
 
     def files(self) -> list[DroppedFile]:
         """See :class:`Drop`."""
+        if not self._folder.is_dir():
+            if self._may_be_missing and not self._folder.exists():
+                return []
+            raise Refusal(self.place, f"is no folder, but {VARIABLE} names it", f"Make it, or mend {VARIABLE}.")
         found = []
-        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else []:
-            with suppress(FileNotFoundError):  # its owner took it back meanwhile
+        for path in sorted(self._folder.iterdir()):
+            if path.name.startswith("."):
+                continue
+            try:
                 told = path.stat()
-                if stat.S_ISREG(told.st_mode) and not path.name.startswith("."):
-                    found.append(DroppedFile(path.name, f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"))
+            except FileNotFoundError:  # its owner took it back meanwhile
+                continue
+            except OSError:  # whoever takes it will say what is wrong with it
+                found.append(DroppedFile(path.name, ""))
+                continue
+            if stat.S_ISREG(told.st_mode) or stat.S_ISDIR(
+                told.st_mode
+            ):  # a folder that is called like a file is a mistake
+                found.append(DroppedFile(path.name, f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"))
         return found
 
     def options(self) -> str:
@@ -99,11 +119,15 @@ class RemoteDrop:
     def __init__(self, url: str, beside: Path) -> None:
         import fsspec
 
+        scheme = url.partition("://")[0] + "://"
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            told = url.partition("://")[0] + "://"
-            raise Refusal(told, f"cannot be read here ({error})", "Install the package that fsspec names.") from error
+            raise Refusal(
+                scheme, f"cannot be read here ({error})", f"Install the package that fsspec names, or mend {VARIABLE}."
+            ) from error
+        except Exception as error:  # some connect at once, and each has errors of its own
+            raise _unreachable(scheme + _PERSON.sub("", url.removeprefix(scheme)), error) from error
         self.place = str(self._files.unstrip_protocol(self._root))
         self._beside = beside
 
@@ -112,8 +136,8 @@ class RemoteDrop:
         try:
             self._files.invalidate_cache()
             listed = self._files.ls(self._root, detail=True)
-        except OSError as error:
-            raise self._unreachable(error) from error
+        except Exception as error:
+            raise _unreachable(self.place, error) from error
         named = [(str(one["name"]).rstrip("/").rpartition("/")[2], one) for one in listed if one["type"] == "file"]
         return [
             DroppedFile(name, _state(one)) for name, one in sorted(named, key=lambda told: told[0]) if name[:1] != "."
@@ -125,8 +149,8 @@ class RemoteDrop:
             return str(self._files.cat_file(self._at(OPTIONS)).decode())
         except FileNotFoundError:
             return ""
-        except OSError as error:
-            raise self._unreachable(error) from error
+        except Exception as error:
+            raise _unreachable(self.place, error) from error
 
     @contextmanager
     def brought(self, file: DroppedFile) -> Iterator[Path | None]:
@@ -140,10 +164,10 @@ class RemoteDrop:
             except FileNotFoundError:
                 yield None
                 return
-            except OSError as error:
-                if error.filename is not None and Path(error.filename) == copy:
+            except Exception as error:
+                if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == copy:
                     raise
-                raise self._unreachable(error) from error
+                raise _unreachable(self.place, error) from error
             is_whole = copy.stat().st_size == info.get("size", copy.stat().st_size)
             if not is_whole or _state(info) != _state(before):
                 yield None
@@ -160,31 +184,33 @@ class RemoteDrop:
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def _unreachable(self, error: OSError) -> Refusal:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, FileNotFoundError):
-            return Refusal(
-                self.place, "does not exist", f"Check the address; an empty folder may hold a file {OPTIONS}."
-            )
-        return Refusal(self.place, f"cannot be read ({said})", "Check the address, the keys and the network.")
+
+def _unreachable(place: str, error: Exception) -> Refusal:
+    """Of whatever a store's package raises: their errors have no class in common."""
+    if isinstance(error, FileNotFoundError):
+        return Refusal(place, "does not exist", f"Check the address; an empty folder may hold a file {OPTIONS}.")
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return Refusal(place, f"cannot be read ({said})", f"Check the address in {VARIABLE}, the keys and the network.")
 
 
 def open_drop(place: str, beside: Path) -> Drop:
     """The drop folder of a path or URL.
 
     Args:
-        beside: Folder of the warehouse.
+        beside: Folder of the warehouse; its own ``inbox`` may be missing.
 
     Raises:
-        Refusal: if nothing here reads such URLs.
+        Refusal: if nothing here reads such URLs, or a server cannot be reached.
     """
     path = place.removeprefix("file://")
-    return RemoteDrop(place, beside) if "://" in path else LocalDrop(Path(path))
+    if "://" in path:
+        return RemoteDrop(place, beside)
+    return LocalDrop(Path(path), may_be_missing=Path(path) == beside / INBOX)
 
 
 def configured_drops(warehouse: Path) -> list[str]:
     """The folder ``inbox`` of the warehouse, and the paths and URLs that ``LOOP_DROP`` names, parted by spaces."""
-    return [str(warehouse / "inbox"), *os.environ.get(VARIABLE, "").split()]
+    return [str(warehouse / INBOX), *os.environ.get(VARIABLE, "").split()]
 
 
 def _state(info: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestration.edges import yaml_text
@@ -45,6 +45,7 @@ def intake_drop(
     clock: Clock,
     until: dt.datetime | None = None,
     progress: Progress | None = None,
+    set_aside: Callable[[Refusal], None] | None = None,
 ) -> list[ImportReport]:
     """Takes every file of a drop folder into ``raw.events``, in the order of the names.
 
@@ -57,6 +58,7 @@ def intake_drop(
         place: A folder, or a URL that fsspec reads.
         until: Leave files that hold rows received at or after this instant for a later call.
         progress: Told in one line what is being done.
+        set_aside: Told of each file that cannot be read or lacks columns; None refuses for the first one.
 
     Returns:
         A report for each file, those taken before included; none for those left for later.
@@ -76,7 +78,7 @@ def intake_drop(
             continue
         try:
             with drop.brought(file) as path:
-                if path is None or _is_growing(path, clock):
+                if path is None or _is_growing(_readable(path), clock):
                     continue
                 found = take(
                     warehouse, path, mapping, clock, progress, identity=file.name, may_be_empty=True, until=until
@@ -84,7 +86,7 @@ def intake_drop(
         except (Early, Unfinished):
             continue
         except Refusal as refusal:
-            refusals.append(refusal)
+            (set_aside or refusals.append)(refusal)
             continue
         reports.append(found)
         if state:
@@ -94,9 +96,16 @@ def intake_drop(
 
 
 def intake_drops(
-    warehouse: Warehouse, places: Sequence[Path | str], clock: Clock, progress: Progress | None = None
+    warehouse: Warehouse,
+    places: Sequence[Path | str],
+    clock: Clock,
+    progress: Progress | None = None,
+    set_aside: Callable[[Refusal], None] | None = None,
 ) -> list[ImportReport]:
     """Takes every file of several drop folders; one that cannot be reached holds no other up.
+
+    Args:
+        set_aside: As in :func:`intake_drop`.
 
     Raises:
         Refusal: as :func:`intake_drop`, after all of them.
@@ -105,7 +114,7 @@ def intake_drops(
     refusals: list[Refusal] = []
     for place in places:
         try:
-            reports += intake_drop(warehouse, place, clock, progress=progress)
+            reports += intake_drop(warehouse, place, clock, progress=progress, set_aside=set_aside)
         except Refusal as refusal:
             refusals.append(refusal)
     _raise_first(refusals)
@@ -151,6 +160,23 @@ def _known_files(
 def _remember(warehouse: Warehouse, drop: Drop, name: str, state: str, import_id: str, now: dt.datetime) -> None:
     row = {"place": drop.place, "name": name, "state": state, "import_id": import_id, "recorded_at": now}
     warehouse.append({"raw.dropped_files": [row]})
+
+
+def _readable(path: Path) -> Path:
+    """The path, if it is a file that can be opened.
+
+    Raises:
+        Refusal: if it is not.
+    """
+    if path.is_dir():
+        raise Refusal(path.name, "is a folder, no file", "Drop its files by themselves.")
+    try:
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        remedy = "Check its permissions, or take it away."
+        raise Refusal(path.name, f"cannot be read ({error.strerror})", remedy) from error
+    return path
 
 
 def _is_growing(path: Path, clock: Clock) -> bool:

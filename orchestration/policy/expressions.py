@@ -5,6 +5,7 @@ values of every fact when it is made. What is wrong with a rule shows when it is
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -20,6 +21,24 @@ from orchestration.policy.facts import Fact, Value
 
 _MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "map"})
 _FUNCTIONS: Final = frozenset(base_functions)
+_OVERLOAD: Final = re.compile(
+    r"found no matching overload for Token\('RULE', '(?P<rule>\w+)'\) applied to '(?P<types>.*)'"
+)
+_TYPE: Final = re.compile(r"(\w+?)Type'")
+_SIGNS: Final = {
+    "relation_lt": "<",
+    "relation_le": "<=",
+    "relation_gt": ">",
+    "relation_ge": ">=",
+    "relation_eq": "==",
+    "relation_ne": "!=",
+    "relation_in": "in",
+    "addition_add": "+",
+    "addition_sub": "-",
+    "multiplication_mul": "*",
+    "multiplication_div": "/",
+    "multiplication_mod": "%",
+}
 _PLAIN: Final[dict[type, tuple[Value, ...]]] = {
     str: ("", "plain"),
     int: (0, 1),
@@ -42,6 +61,9 @@ def _equal(left: Result, right: Result) -> Result:
 def _unequal(left: Result, right: Result) -> Result:
     answer = _equal(left, right)
     return BoolType(not answer) if isinstance(answer, BoolType) else answer
+
+
+_OWN: Final = {"_==_": _equal, "_!=_": _unequal}
 
 
 class ExpressionError(ValueError):
@@ -74,9 +96,11 @@ class Expression:
             raise ExpressionError("it does not parse", error.line, error.column) from error
         self._facts = facts
         self.reads = frozenset(_names(tree, facts))
-        self._program = environment.program(tree, {"_==_": _equal, "_!=_": _unequal})
+        self._program = environment.program(tree, _OWN)
         for sample in self._samples():
             self.holds(sample)
+        for part, must_be_bool in _parts(tree):
+            self._try(environment.program(part, _OWN), part, must_be_bool=must_be_bool)
 
     def holds(self, facts: Mapping[str, Value]) -> bool:
         """The answer to these facts.
@@ -92,11 +116,22 @@ class Expression:
                 raise ExpressionError(
                     f"it has no answer if {nulls[0]} is null: ask `{nulls[0]} != null &&` first"
                 ) from error
-            told = str(error.args[0]).split(" (in activation")[0] if error.args else "types do not go together"
-            raise ExpressionError(told) from error
+            raise ExpressionError(_told(error)) from error
         if not isinstance(answer, BoolType):
             raise ExpressionError("it is neither true nor false")
         return bool(answer)
+
+    def _try(self, program: celpy.Runner, part: lark.Tree[lark.Token], *, must_be_bool: bool) -> None:
+        """Asks a part by itself, for its types: before it another part may answer for all samples, and in a run it may not."""
+        values = {name: self._cel(name, _PLAIN[self._facts[name].kind][1]) for name in self.reads}
+        try:
+            answer = program.evaluate(values)
+        except CELEvalError as error:
+            if "overload" in str(error.args[:1]):  # other faults may be what the part before it guards against
+                raise ExpressionError(_told(error), *_place(part)) from error
+            return
+        if must_be_bool and not isinstance(answer, BoolType):
+            raise ExpressionError("a part of it is neither true nor false", *_place(part))
 
     def _cel(self, name: str, value: Value) -> CelValue:
         return json_to_cel(float(value) if self._facts[name].kind is float and isinstance(value, int) else value)
@@ -110,6 +145,29 @@ class Expression:
         for base in ({name: some[at] for name, some in values.items()} for at in (0, 1)):
             yield base
             yield from (base | {name: value} for name, some in values.items() for value in some if value != base[name])
+
+
+def _parts(tree: lark.Tree[lark.Token]) -> Iterator[tuple[lark.Tree[lark.Token], bool]]:
+    """What ``&&``, ``||`` and ``?:`` are made of, and whether it must be true or false."""
+    for node in tree.iter_subtrees_topdown():  # type: ignore[no-untyped-call]
+        if node.data in ("conditionalor", "conditionaland", "expr") and len(node.children) > 1:
+            for number, child in enumerate(node.children):
+                if isinstance(child, lark.Tree):
+                    yield child, node.data != "expr" or number == 0
+
+
+def _place(part: lark.Tree[lark.Token]) -> tuple[int | None, int | None]:
+    token = next(part.scan_values(lambda value: isinstance(value, lark.Token)), None)
+    return (token.line, token.column) if token is not None else (None, None)
+
+
+def _told(error: CELEvalError) -> str:
+    """What cel-python says, without the names of its classes."""
+    said = str(error.args[0]).split(" (in activation")[0] if error.args else "types do not go together"
+    if (found := _OVERLOAD.fullmatch(said)) is None:
+        return "a function is called with what it does not take" if said == "no such overload" else said
+    types = " and ".join(_TYPE.findall(found["types"])).lower()
+    return f"`{_SIGNS.get(found['rule'], found['rule'])}` does not go with {types}"
 
 
 def plain(facts: Mapping[str, Fact]) -> dict[str, Value]:

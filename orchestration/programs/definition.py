@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from orchestration.edges import yaml_text
 from orchestration.errors import Refusal
 from orchestration.programs.channel_limits import Limits, graphemes, limits_of
+from orchestration.programs.faults import told
 from orchestration.programs.metric import Metric, Strict
 
 Share = float
@@ -96,6 +98,13 @@ class Model(Strict):
     budget_usd_per_cycle: float = Field(default=1.0, ge=0)
     usd_per_million_input_tokens: float = Field(default=0.0, ge=0)
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s:]+(:\d+)?(/\S*)?", url):
+            raise ValueError(f"{url!r} is no address; write scheme and host, such as https://models.example.com/v1")
+        return url
 
 
 class Element(Strict):
@@ -198,6 +207,9 @@ class Program(Strict):
         whole = limits_of(self.channel)
         if any("\n" in sentence for element in self.elements for sentence in element.says):
             raise ValueError("a sentence of an element must stand on one line")
+        if len(f"{self.baseline}.".splitlines()) > whole.most_lines:  # the dot shows a break at the end
+            most = "one line" if whole.most_lines == 1 else f"{whole.most_lines} lines"
+            raise ValueError(f"the baseline breaks into more than the {most} of channel {self.channel}")
         if graphemes(self.baseline) > whole.longest:
             raise ValueError(f"the baseline has more than the {whole.longest} characters of channel {self.channel}")
         if self.limits.longest < LEAST_ROOM:
@@ -282,10 +294,8 @@ def read_program(path: Path) -> Program:
     try:
         return Program.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise Refusal(
-            str(path), f"{field}: {first['msg']}", "Mend the field; see the README, section Programs."
+            str(path), told(error.errors(), Program), "Mend the file; see the README, section Programs."
         ) from error
 
 
@@ -295,7 +305,7 @@ def read_programs(folder: Path) -> list[Program]:
     Raises:
         Refusal: if one of them cannot be read, two share a name, or there is none.
     """
-    programs = [read_program(path) for path in sorted(folder.glob("*.yaml"))]
+    programs = [read_program(path) for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])]
     if not programs:
         raise Refusal(str(folder), "holds no program", "Add a YAML file; subject_lines.yaml is an example.")
     names = [program.program for program in programs]

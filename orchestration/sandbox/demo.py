@@ -22,7 +22,7 @@ from orchestration.errors import Refusal
 from orchestration.programs.definition import FOLDER, Program, read_program
 from orchestration.records import Learning
 from orchestration.running import run_cycle
-from orchestration.sandbox.preset import read_preset
+from orchestration.sandbox.preset import Preset, read_preset
 from orchestration.sandbox.results import ProgramResult, result_of
 from orchestration.sandbox.truth import SentArm, Truth
 from orchestration.sandbox.world import World
@@ -98,7 +98,7 @@ def run_demo(
     if days[-1] > SystemClock().now().date():
         most = (SystemClock().now().date() - FIRST_MONDAY).days // 7
         raise Refusal(f"--cycles {cycles}", "would end in the future", f"Ask for at most {most} cycles.")
-    read_preset(preset)  # refused before anything is made
+    _require_answered(programs, read_preset(preset))  # refused before anything is made
     with turning(folder):
         if fresh:
             discard(folder)
@@ -140,7 +140,14 @@ def _lived(
             report(done[-1])
     last_cycle = cycle_of(days[-1], "weekly")
     results = tuple(result_of(warehouse, item, world.preset, last_cycle) for item in running)
-    messages = warehouse.rows("select count(*) as messages from ledger.sends")[0]["messages"]
+    messages = warehouse.rows(
+        """
+        select count(*) as messages
+        from ledger.sends inner join ledger.experiments using (experiment_id)
+        where experiments.cycle < ?
+        """,
+        [last_cycle],
+    )[0]["messages"]
     value = next(result.value for result in results if result.program == NEWSLETTER)
     learnings = tuple(_learnings(warehouse, program, last_cycle))
     return Demo(program, tuple(done[:cycles]), learnings, value, messages, results)
@@ -205,20 +212,24 @@ def _sandbox_programs(folder: Path, names: Sequence[str], world: World) -> list[
     Raises:
         Refusal: if a program is not shipped, or this world does not answer it.
     """
+    _require_answered(names, world.preset)
     wanted = dict.fromkeys((NEWSLETTER, *names))
-    answered = {NEWSLETTER, *world.preset.campaigns}
-    if unknown := sorted(set(wanted) - answered):
-        raise Refusal(
-            f"program {unknown[0]}",
-            f"has no answer in the world {world.preset.preset}",
-            f"Choose among {', '.join(sorted(answered))}, or a preset that knows it.",
-        )
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
         shipped = read_program(FOLDER / f"{name}.yaml").model_dump(mode="json")
         content = yaml.safe_dump(shipped | {"approval": "automatic", "dry_run": False}, sort_keys=False)
         (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
     return [read_program(folder / f"{name}.yaml") for name in sorted(wanted)]
+
+
+def _require_answered(names: Sequence[str], preset: Preset) -> None:
+    answered = {NEWSLETTER, *preset.campaigns}
+    if unknown := sorted(set(names) - answered):
+        raise Refusal(
+            f"program {unknown[0]}",
+            f"has no answer in the world {preset.preset}",
+            f"Choose among {', '.join(sorted(answered))}, or a preset that knows it.",
+        )
 
 
 def _refuse_real_data(warehouse: Warehouse) -> None:

@@ -61,7 +61,9 @@ class World:
             there = cls.open(folder, extract)
             if (there.preset, there.seed) != (rules, seed):
                 reason = f"already holds the world {there.preset.preset} with seed {there.seed}"
-                raise Refusal(str(folder), reason, "Choose another folder, or remove it first.")
+                if there.preset.preset == rules.preset and there.seed == seed:
+                    reason += ", with other figures in its preset"
+                raise Refusal(str(folder), reason, "Choose another folder, or begin anew with `loop demo --fresh`.")
             return there
         world = cls(folder, rules, seed, extract)
         draft = _identity(folder).with_suffix(".part")

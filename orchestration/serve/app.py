@@ -81,8 +81,8 @@ class Receiver:
 
     async def show_button(self, request: Request) -> Response:
         """Shows the button; changes nothing."""
-        subscription = self._subscription(request)
-        return HTMLResponse(unsubscribe.page(subscription.list_id, is_done=False), headers=described.PAGE_HEADERS)
+        self._subscription(request)
+        return HTMLResponse(unsubscribe.page(is_done=False), headers=described.PAGE_HEADERS)
 
     async def take_off(self, request: Request) -> Response:
         """Takes a person off a list."""
@@ -90,7 +90,7 @@ class Receiver:
         await unsubscribe.require_one_click(request)
         body = unsubscribe.record_body(subscription)
         await self.committer.keep(Record("one_click", "one_click", self.clock.now(), {}, body))
-        return HTMLResponse(unsubscribe.page(subscription.list_id, is_done=True), headers=described.PAGE_HEADERS)
+        return HTMLResponse(unsubscribe.page(is_done=True), headers=described.PAGE_HEADERS)
 
     async def health(self, _: Request) -> Response:
         """Counts of answers since the start, by door and status."""

@@ -71,10 +71,21 @@ def read_configuration() -> Configuration:
         if os.environ.get(variable, "").strip()
     }
     _require_keys(secrets.get("sendgrid", ()))
+    return Configuration(_limits(), secrets, _write_keys(), public_url())
+
+
+def public_url() -> str | None:
+    """Where the receiver is reached from outside (``LOOP_PUBLIC_URL``), without a slash at the end; None if that is not told.
+
+    Raises:
+        Refusal: if it is no https address; mailboxes call no other one to unsubscribe (RFC 8058).
+    """
     url = os.environ.get(PUBLIC_URL, "").rstrip("/")
-    if url and not url.startswith(("https://", "http://")):
-        raise Refusal(PUBLIC_URL, "is no address", "Set scheme and host, such as https://hooks.example.com.")
-    return Configuration(_limits(), secrets, _write_keys(), url or None)
+    if url and not re.fullmatch(r"https://[^/\s?#]+(/[^\s?#]*)?", url):
+        raise Refusal(
+            PUBLIC_URL, f"{url!r} is no https address", "Set scheme and host, such as https://hooks.example.com."
+        )
+    return url or None
 
 
 def _require_keys(public_keys: tuple[str, ...]) -> None:

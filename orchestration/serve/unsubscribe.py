@@ -101,9 +101,9 @@ def record_body(subscription: Subscription) -> bytes:
     return json.dumps(asdict(subscription), separators=(",", ":")).encode()
 
 
-def page(list_id: str, *, is_done: bool) -> str:
-    """The page for people: a button before, a sentence after."""
-    return _PAGE.render(list_id=list_id, is_done=is_done, name=PROMISE[0], value=PROMISE[1])
+def page(*, is_done: bool) -> str:
+    """The page for people: a button before, a sentence after; the list's name is the program's own and tells them nothing."""
+    return _PAGE.render(is_done=is_done, name=PROMISE[0], value=PROMISE[1])
 
 
 def _signature(content: bytes, key: bytes) -> bytes:
@@ -125,9 +125,9 @@ _PAGE = Environment(autoescape=True).from_string(
 <style>body{font:1.1rem system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}
 button{font:inherit;padding:.6em 1.2em}</style>
 {% if is_done %}<h1>You are unsubscribed</h1>
-<p>You will get no further mail of the list &ldquo;{{ list_id }}&rdquo;.</p>
+<p>You will get no more of these messages.</p>
 {% else %}<h1>Unsubscribe?</h1>
-<p>You will get no further mail of the list &ldquo;{{ list_id }}&rdquo;.</p>
+<p>You will get no more of these messages once you confirm.</p>
 <form method="post"><input type="hidden" name="{{ name }}" value="{{ value }}"><button>Unsubscribe</button></form>
 {% endif %}</html>
 """

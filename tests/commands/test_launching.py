@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.deploy.switches import state_in
 from orchestration.edges.warehouse import Warehouse
+from tests.deploy.world import plan, program_of, warehouse_in
 
 from .conftest import Command
 
@@ -53,6 +54,7 @@ def test_the_switch_works_while_the_warehouse_is_held_and_is_copied_later(place:
         ("stop subjectlines", "program subjectlines -> is not configured. Programs are"),
         ("stop", "switch -> names no program, or one and all of them"),
         ("stop subject_lines --all", "switch -> names no program, or one and all of them"),
+        ("stop subject_lines --reason=", "--reason -> is empty. Say why in a few words; it is kept."),
         ("approvals", "holds no warehouse yet"),
         ("policy test nowhere.yaml", "nowhere.yaml -> does not exist"),
         (
@@ -103,3 +105,20 @@ rules:
     assert "no_shouting, example 2: it holds, against what the example says." in ended.out
     assert loop("policy", "test").code == 0
     assert "near_duplicate_of" in loop("policy", "facts").out
+
+
+def test_a_creative_that_was_replaced_is_not_decided_on_again(place: Path, loop: Command) -> None:
+    warehouse = warehouse_in(place / "warehouse", people=4)
+    plan(warehouse, program_of(), decided=False)
+    known = warehouse.rows("select * from ledger.plans where role = 'exploit' and segment = 'new'")[0]
+    text = {**warehouse.rows("select * from ledger.creatives where creative_id = ?", [known["creative_id"]])[0]}
+    assert loop("reject", known["creative_id"], "--reason", "off tone").out == "rejected 1 creative\n"
+    other = {"creative_id": "another", "revision": 1}
+    warehouse.append({"ledger.plans": [known | other], "ledger.creatives": [text | {"creative_id": "another"}]})
+    for command in ("reject", "approve"):
+        ended = loop(command, known["creative_id"], "--reason", "really")
+        assert (ended.code, ended.out) == (2, "")
+        assert f"{known['creative_id']} -> takes part in no send any more: another text has its slot" in ended.err
+        assert "--reason -> is empty" in loop(command, "another", "--reason", " ").err
+    assert len(warehouse.rows("select * from ledger.approvals where reason in ('really', ' ')")) == 0
+    assert loop("reject", "another", "--reason", "pushy").code == 0

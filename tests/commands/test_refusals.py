@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.edges.warehouse import Warehouse
+from orchestration.sandbox.world import World
+from orchestration.settings import ROOT
 
 from .conftest import Command, Ended
 
@@ -50,6 +53,9 @@ BEFORE_THE_WAREHOUSE = [
     ("replay good.csv good.csv --out scores.csv", "history", "lacks text"),
     ("bench --folder nowhere", "nowhere", "cannot be written"),
     ("plan --effect 0 --rate 0.03 --people 1000", "plan", "no effect to find"),
+    ("plan --effect 10 --rate 0.9 --people 1000", "--effect 10", "would raise a rate of 0.9 to 9.9, above 1"),
+    ("demo --programs nonsense", "program nonsense", "has no answer in the world six_programs"),
+    ("doctor --warehouse=", "--warehouse", "is empty"),
     ("plan --effect 0.1 --rate 0.03 --people 3 --arms 6", "plan", "no one in an arm"),
 ]
 IN_THE_FILE = [
@@ -65,8 +71,31 @@ ASKING = PROGRAM + "model: {generator: openai}\n"
 PROGRAMS = [
     ({}, "programs", "holds no program"),
     ({"a": "program: [\n"}, "a.yaml", "is not valid YAML at line 2"),
-    ({"a": ""}, "a.yaml", "valid dictionary"),
-    ({"a": PROGRAM + "colour: red\n"}, "a.yaml", "colour"),
+    ({"a": ""}, "a.yaml", "the file: must be fields with values"),
+    ({"a": PROGRAM + "colour: red\n"}, "a.yaml", "colour: there is no such field"),
+    ({"a": PROGRAM + "chanel: email\n"}, "a.yaml", "chanel: there is no such field; did you mean channel?"),
+    ({"a": PROGRAM + "tags: [question]\n"}, "a.yaml", "names tags twice, at lines "),
+    ({"a": PROGRAM.replace("role: objective", "role: objective, role: guardrail")}, "a.yaml", "names role twice"),
+    (
+        {"a": PROGRAM.replace("channel: email", "channel: fax").replace("within_days: ", "within_days: 9")},
+        "a.yaml",
+        "channel: 'fax' is none of email, paid, social, in_app; metrics.0.within_days: must be at most 90; metrics.1",
+    ),
+    (
+        {"a": re.sub("baseline: .*", r'baseline: "The letter\\nof the week"', PROGRAM)},
+        "a.yaml",
+        "more than the one line",
+    ),
+    (
+        {"a": re.sub("baseline: .*", "baseline: |\n  The letter of the week\n", PROGRAM)},
+        "a.yaml",
+        "more than the one line",
+    ),
+    (
+        {"a": PROGRAM + "model: {base_url: localhost:80/v1}\n"},
+        "a.yaml",
+        "'localhost:80/v1' is no address; write scheme",
+    ),
     ({"a": PROGRAM.replace("Email Link Clicked", "Email Opened")}, "a.yaml", "opens are never an objective"),
     ({"a": PROGRAM, "b": PROGRAM}, "programs", "same program"),
     ({"a": PROGRAM.replace("[question,", "[sparkle,")}, "program subject_lines", "unknown tag sparkle"),
@@ -178,6 +207,48 @@ def test_a_folder_without_permission_is_refused(files: Path, loop: Command) -> N
     assert loop("import", "good.csv").code == 2
 
 
+def test_a_demo_of_another_world_is_told_how_to_begin_anew(place: Path, loop: Command) -> None:
+    World.create(place / "warehouse", "newsletter", 7)
+    told = (
+        "already holds the world newsletter with seed 7. Choose another folder, or begin anew with `loop demo --fresh`."
+    )
+    assert_refused(loop("demo", "--seed", "8"), "warehouse", told)
+    assert_refused(loop("demo", "--programs", "nonsense"), "program nonsense", "has no answer in the world")
+
+
+def test_a_variable_without_a_value_is_one_that_is_not_set(loop: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOP_WAREHOUSE", "")
+    monkeypatch.setenv("LOOP_PROGRAMS", "")
+    told = loop("doctor").out
+    assert str(ROOT / "warehouse" / "data") in told
+    assert "ok  programs: onboarding, " in told
+
+
+def test_a_port_in_use_is_named(place: Path, loop: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = loop("serve", "--port", str(port))
+    assert (ended.code, ended.out) == (2, "")
+    refusal = f"port {port} of 127.0.0.1 -> is in use. End what listens there, or choose another with --port."
+    assert ended.err.splitlines()[1:] == [refusal], "the first line names the doors without a key"
+
+
+def test_the_page_of_dagster_sees_paths_as_whoever_calls(
+    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "mine").mkdir()
+    monkeypatch.setenv("LOOP_PROGRAMS", "mine")
+    begun: list[Path] = []
+
+    def execv(command: Path, arguments: list[str]) -> None:
+        begun.append(Path(os.environ["LOOP_PROGRAMS"]).resolve())
+        sys.exit(0)
+
+    monkeypatch.setattr(os, "execv", execv)
+    assert loop("dev").code == 0
+    assert begun == [(place / "mine").resolve()]
+
+
 def test_a_demo_never_takes_the_folder_of_real_data(files: Path, loop: Command) -> None:
     loop("import", "good.csv")
     for command in ("demo", "demo --fresh"):
@@ -217,6 +288,47 @@ def test_the_doctor_names_every_fault_and_the_rest_is_examined(
     assert found["warehouse"][0] == "no"
     assert found["model"][0] == "no"
     assert "OPENAI_API_KEY is not set" in found["model"][1]
+
+
+def test_the_doctor_tells_a_model_that_does_not_answer_and_texts_of_a_stand_in(
+    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    asking = PROGRAM.replace("program: subject_lines", "program: asking")
+    asking += "model: {generator: openai, name: m, base_url: 'http://127.0.0.1:1/v1'}\n"
+    _write_programs(
+        place, {"a": asking, "b": re.sub("first_cycle: .*", "first_cycle: 2999-01-01", PROGRAM)}, monkeypatch
+    )
+    told = loop("doctor").out
+    assert "no  model: subject_lines: the offline generator, a stand-in whose texts are about household goods" in told
+    assert "asking: http://127.0.0.1:1/v1 does not answer (" in told
+    assert "subject_lines begins with the cycle of 2999-01-01, before it nothing is written" in told
+
+
+def test_programs_are_read_whatever_their_suffix(place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_programs(place, {"a": PROGRAM}, monkeypatch)
+    other = PROGRAM.replace("program: subject_lines", "program: other")
+    (place / "programs" / "b.yml").write_text(other, encoding="utf-8")
+    assert "ok  programs: subject_lines, other (weekly)" in loop("doctor").out
+
+
+@pytest.mark.parametrize("command", ["doctor", "send"])
+def test_a_time_zone_that_is_none_is_refused(
+    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    Warehouse(place / "warehouse").migrate()
+    monkeypatch.setenv("LOOP_TIMEZONE", "Mars/Olympus")
+    monkeypatch.setenv("LOOP_SENDER_EMAIL", "smtp")
+    monkeypatch.setenv("LOOP_SMTP_URL", "smtp://me:secret@mail.example.com:587")
+    monkeypatch.setenv("LOOP_MAIL_FROM", "Harbour Goods <news@example.com>")
+    ended = loop(command)
+    assert ended.code == 2
+    assert (
+        "LOOP_TIMEZONE -> 'Mars/Olympus' is no time zone. Set an IANA name such as Europe/Berlin"
+        in ended.out + ended.err
+    )
 
 
 def test_the_doctor_says_who_holds_the_warehouse(lock: int, loop: Command) -> None:

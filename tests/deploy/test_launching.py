@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from orchestration.deploy.assignment import is_held_out, unit_number
+from orchestration.deploy.experiments import starts_of
 from orchestration.deploy.switches import EVERYTHING, state_in, throw
 from orchestration.edges.warehouse import Warehouse
 from orchestration.generate.approval import decide
@@ -258,3 +259,41 @@ def test_a_send_that_is_launched_late_starts_when_it_is_launched(tmp_path: Path)
         """
     )
     assert [set(row.values()) for row in told] == [{planned}, {late + WEEK}]
+
+
+def starts(warehouse: Warehouse) -> list[str]:
+    rows = warehouse.rows("select strftime(starts_at, '%a %d %H:%M') as at from ledger.experiments order by starts_at")
+    return [row["at"] for row in rows]
+
+
+def test_sends_that_are_launched_late_keep_their_distance(tmp_path: Path) -> None:
+    warehouse, program = warehouse_in(tmp_path, people=20), program_of(sends_per_cycle=3)
+    for send in (1, 2, 3):
+        plan(warehouse, program, send=send)
+        plan(warehouse, program, 1, send=send)
+    for _ in range(2):
+        launch(warehouse, program, hours=6 * 24 + 7)  # on Sunday at noon
+        assert starts(warehouse) == ["Sun 08 12:00", "Mon 09 12:00", "Tue 10 12:00"]
+    told = "select distinct strftime(scheduled_at, '%a %d %H:%M') as at from ledger.sends order by scheduled_at"
+    assert [row["at"] for row in warehouse.rows(told)] == starts(warehouse), "what files and outbox go by"
+    launch(warehouse, program, 1)
+    assert starts(warehouse)[3:] == ["Wed 11 12:00", "Thu 12 12:00", "Fri 13 12:00"], "nor do two weeks meet"
+
+
+def test_sends_that_are_approved_one_by_one_keep_their_distance(tmp_path: Path) -> None:
+    warehouse, program = warehouse_in(tmp_path, people=20), program_of(sends_per_cycle=4)
+    for send in (2, 4, 1, 3):
+        plan(warehouse, program, send=send)
+        launch(warehouse, program, hours=30 + send)
+    rows = warehouse.rows(
+        "select send_number, strftime(starts_at, '%a %H:%M') as at from ledger.experiments order by 1"
+    )
+    # Planned for Mon 10:00, Tue 10:00, Wed 10:00 and Mon 14:00.
+    assert [row["at"] for row in rows] == ["Wed 13:00", "Tue 13:00", "Thu 13:00", "Wed 09:00"]
+
+
+def test_the_sends_of_a_daily_program_lie_within_their_day() -> None:
+    program = program_of(sends_per_cycle=2).model_copy(update={"cadence": "daily"})
+    days = [MONDAY.date() + dt.timedelta(days=number) for number in range(2)]
+    planned = [start for day in days for start in starts_of(program, day).values()]
+    assert [f"{start:%a %H:%M}" for start in planned] == ["Mon 10:00", "Mon 15:00", "Tue 10:00", "Tue 15:00"]

@@ -51,7 +51,11 @@ def test_every_event_reaches_the_ledger_however_many_are_copied_at_once(
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("", "is not set"), ("u.example.test", "is no address"), ("http://u.example.test", "is no address")],
+    [
+        ("", "is not set"),
+        ("u.example.test", "'u.example.test' is no https address"),
+        ("http://u.example.test", "'http://u.example.test' is no https address"),
+    ],
 )
 def test_without_an_address_to_unsubscribe_nothing_is_sent(
     house: Warehouse, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
@@ -138,6 +142,38 @@ def test_nobody_is_written_to_at_night_nor_days_later(house: Warehouse) -> None:
     assert channel.taken == []
     clock.time = NOON + dt.timedelta(hours=7)
     assert sent(house, channel, clock).tally.accepted == len(WANTED)
+
+
+@pytest.mark.parametrize(
+    ("days", "free_at"), [(1, dt.timedelta(hours=20)), (0.125, dt.timedelta(hours=3))], ids=["another day", "same day"]
+)
+def test_of_two_sends_that_are_due_at_once_the_second_waits(
+    house: Warehouse, days: float, free_at: dt.timedelta
+) -> None:
+    earlier = dt.timedelta(days=days)
+    outbox = outbox_of(house)
+    before = Message(
+        "before",
+        "subject_lines",
+        "subject_lines-202647-0",
+        "c",
+        "baseline",
+        "u1",
+        "new",
+        "email",
+        "Hello",
+        NOON - earlier,
+    )
+    outbox.add([before], NOON - earlier)
+    outbox.note([Event("before", "attempted"), Event("before", "accepted", sender="played")], NOON)
+    outbox.close()
+    channel, clock = PlayedChannel(), MovingClock()
+    assert reasons(sent(house, channel, clock), "deferred") == {"a send of the program just before"}
+    assert sorted(channel.ids()) == sorted(set(WANTED) - {send_id(1)})
+    clock.time = NOON + free_at - dt.timedelta(minutes=1)
+    assert sent(house, channel, clock).tally.tried == 0
+    clock.time = NOON + free_at
+    assert sent(house, channel, clock).tally.accepted == 1
 
 
 def test_what_is_late_is_not_sent(house: Warehouse) -> None:

@@ -73,17 +73,23 @@ def warehouse_in(folder: Path, people: int = 6000) -> Warehouse:
     return warehouse
 
 
-def plan(warehouse: Warehouse, program: Program, week: int = 0, *, decided: bool = True) -> None:
-    """The plan of a week's send, approved."""
+def plan(warehouse: Warehouse, program: Program, week: int = 0, *, decided: bool = True, send: int = 1) -> None:
+    """The plan of one of a week's sends, approved."""
     cycle, at = cycle_of((MONDAY + week * WEEK).date(), "weekly"), MONDAY + week * WEEK
     plans, creatives, approvals = [], [], []
     for segment in SEGMENTS:
         for number, (role, share) in enumerate(SHARES.items()):
-            name = f"{program.program}-{cycle}-{segment}-{role}"
+            name = f"{program.program}-{cycle}-{segment}-{role}{send if send > 1 else ''}"
             place = {"program": program.program, "cycle": cycle, "segment": segment, "role": role, "recorded_at": at}
             plans.append(
                 place
-                | {"creative_id": name, "send_number": 1, "arm_number": number, "planned_share": share, "revision": 0}
+                | {
+                    "creative_id": name,
+                    "send_number": send,
+                    "arm_number": number,
+                    "planned_share": share,
+                    "revision": 0,
+                }
             )
             written = {
                 "text": name,

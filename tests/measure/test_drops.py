@@ -4,6 +4,7 @@ import bz2
 import datetime as dt
 import gzip
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,6 +213,62 @@ def test_folders_that_cannot_be_reached_hold_no_other_up(
     assert ids(warehouse) == ["e1"]
     with pytest.raises(Refusal, match=r"^bucket:///?missing -> does not exist\. Check the address"):
         intake_drop(warehouse, "bucket://missing", LATER)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nothing://x", r"nothing:// -> cannot be read here \(.+\)\. .+, or mend LOOP_DROP\."),
+        (
+            "github://x",
+            r"github://x -> cannot be read \(.+\)\. Check the address in LOOP_DROP, the keys and the network\.",
+        ),
+        (
+            "ftp://me:secret@127.0.0.1:1/x",
+            r"ftp://127\.0\.0\.1:1/x -> cannot be read \(.*refused\)\. Check the address in .+",
+        ),
+        ("gone", r".+/gone -> is no folder, but LOOP_DROP names it\. Make it, or mend LOOP_DROP\."),
+        ("file.ndjson", r".+/file\.ndjson -> is no folder, but LOOP_DROP names it\. Make it, or mend LOOP_DROP\."),
+    ],
+)
+def test_a_place_that_is_none_is_named_with_the_variable(
+    place: str, told: str, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "file.ndjson").touch()
+    with pytest.raises(Refusal) as refusal:
+        intake_drop(warehouse, place if "://" in place else tmp_path / place, LATER)
+    assert re.fullmatch(told, str(refusal.value))
+
+
+def test_a_store_that_fails_in_a_way_of_its_own_is_refused(bucket: Bucket, warehouse: Warehouse) -> None:
+    class Failing(Bucket):
+        protocol: ClassVar[str] = "failing"
+
+        def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+            raise LookupError("Unable to locate credentials")
+
+    fsspec.register_implementation("failing", Failing, clobber=True)
+    with pytest.raises(Refusal, match=r"failing:///?data -> cannot be read \(Unable to locate credentials\)\. Check"):
+        intake_drop(warehouse, "failing://data", LATER)
+
+
+def test_what_cannot_be_opened_is_set_aside_and_the_others_are_taken(warehouse: Warehouse, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    (drop / "a.ndjson").write_bytes(told(1))
+    (drop / "b.parquet").write_bytes(b"neither here nor there")
+    (drop / "c.csv").mkdir()
+    (drop / "d.csv").symlink_to("d.csv")
+    # A file that opens and cannot be read, for root either; elsewhere than on Linux a second loop.
+    (drop / "e.csv").symlink_to("/proc/self/mem" if Path("/proc/self/mem").exists() else "e.csv")
+    (drop / "f.ndjson").write_bytes(told(2))
+    aside: list[Refusal] = []
+    intake_drops(warehouse, [drop], LATER, set_aside=aside.append)
+    assert ids(warehouse) == ["e1", "e2"]
+    assert [refusal.subject for refusal in aside] == ["b.parquet", "c.csv", "d.csv", "e.csv"]
+    assert aside[1].reason == "is a folder, no file"
+    with pytest.raises(Refusal, match=r"b\.parquet -> cannot be read .* 3 more files are refused"):
+        intake_drops(warehouse, [drop], LATER)
 
 
 def test_a_store_whose_listing_tells_no_state_is_read_each_time_and_stored_once(warehouse: Warehouse) -> None:

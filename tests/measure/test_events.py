@@ -200,5 +200,5 @@ def test_a_drop_without_good_rows_does_not_stop_the_loop(warehouse: Warehouse, t
     assert [(report.rows_read, report.rows_quarantined) for report in reports] == [(1, 1), (0, 0)]
 
 
-def test_an_absent_folder_holds_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
-    assert intake_drop(warehouse, tmp_path / "none", FixedClock(NOW)) == []
+def test_an_inbox_that_nobody_made_holds_nothing(warehouse: Warehouse) -> None:
+    assert intake_drop(warehouse, warehouse.folder / "inbox", FixedClock(NOW)) == []

@@ -82,7 +82,11 @@ def test_the_highest_precedence_decides_then_the_strictest_then_the_first(drawn:
         ("length > 3 &&", r"it does not parse"),
         ("role == 'baseline'\n  && lenght > 3", r"no fact lenght; did you mean length\? \(`when`, line 2, column 6\)"),
         ("length", "it is neither true nor false"),
-        ("length > 'a'", "no matching overload"),
+        ("length > 'a'", "`>` does not go with int and string"),
+        ("channel == 'email' && length > '60'", r"`>` does not go with int and string \(`when`, line 1, column 23"),
+        ("channel == 'a' || (role == 'b' && text.contains(3))", "a function is called with what it does not take"),
+        ("channel == 'a' ? length + 'b' == '3b' : true", "does not go with int and string"),
+        ("channel == 'email' && length", "a part of it is neither true nor false"),
         ("size(length) > 0", "rule broken"),
         ("length > length_limit", "no answer if length_limit is null"),
         ("role == 'x' || length > length_limit", "no answer if length_limit is null"),
@@ -124,6 +128,21 @@ def test_a_rule_that_says_something_else_is_refused(tmp_path: Path, change: dict
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"rules": [entry]}), encoding="utf-8")
     with pytest.raises(Refusal, match=told):
         Rules.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "size(links) > 1 && links[1] == 'a'",
+        "length > 5 && 100 / (length - 1) > 3",
+        "links.exists(link, size(link) > 3 && link != 'a')",
+        "links.map(link, size(link)).exists(long, long > 3 && long < 9)",
+        "length_limit != null && length > length_limit",
+        "channel == 'email' ? length > 60 : size(links) == 0",
+    ],
+)
+def test_what_a_part_guards_against_is_no_fault(text: str) -> None:
+    Expression(text, CREATIVE)
 
 
 def test_own_rules_take_the_place_of_shipped_ones_and_change_the_version(tmp_path: Path) -> None:

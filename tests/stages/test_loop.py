@@ -18,7 +18,7 @@ from orchestration.edges.dbt import MANIFEST
 from orchestration.edges.locks import turning
 from orchestration.errors import WarehouseLocked
 from orchestration.resources import TurnResource
-from orchestration.running import definitions, made_anew, run_cycle
+from orchestration.running import definitions, run_cycle, told
 from orchestration.sandbox.world import World
 
 LOOP = [sys.executable, "-c", "from orchestration.cli import main; main()"]
@@ -188,7 +188,7 @@ def test_a_run_tells_what_its_build_made_anew(turned: tuple[Path, dict[str, obje
             folder, folder / "world" / "programs", "weekly", 3, "2026-01-12",
             fixed_time=SECOND_END.isoformat(), only=["build"],
         )  # fmt: skip
-        assert made_anew(folder, run.run_id) == lines
+        assert told(folder, run.run_id) == lines
 
 
 @pytest.mark.slow
@@ -223,3 +223,15 @@ def test_every_data_test_is_a_check_of_an_asset() -> None:
     checks = {key.name for key in definitions().resolve_asset_graph().asset_check_keys}
     assert tests > {"events_kept_and_duplicates_are_received", "no_learning_without_support"}
     assert tests <= checks
+
+
+@pytest.mark.slow
+def test_a_demo_of_fewer_cycles_tells_of_these_alone(turned: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    folder = shutil.copytree(turned[0], tmp_path / "copy", symlinks=True)
+    with duckdb.connect(folder / "loop.duckdb") as connection:
+        sent = connection.execute("select count(*) from ledger.sends where experiment_id like '%-202602-%'").fetchone()
+        whole = connection.execute("select count(*) from ledger.sends").fetchone()
+    done = loop("demo", "--seed", "3", "--cycles", "1", folder=folder)
+    assert sent is not None
+    assert whole != sent
+    assert f"{sent[0]:,} messages" in done.stdout, done.stderr

@@ -41,8 +41,10 @@ def walked(home: Path, model_url: str, channels: Channels) -> str:
     tool.chmod(0o755)
     commands = "".join(blocks("sh")).replace("mail.example.com:587", f"127.0.0.1:{channels.smtp_port}")
     now = dt.datetime.now(dt.UTC)
-    if (now.weekday(), now.hour < 10) == (0, True):  # this week's send is not due before ten
-        commands = commands.replace("loop run ", f"loop run --cycle {now.date() - dt.timedelta(days=7)} ")
+    # The week is named, lest it end between two commands; and on a Monday before ten the last one is: this week's send is not due.
+    week = now.date() - dt.timedelta(days=7 if (now.weekday(), now.hour < 10) == (0, True) else 0)
+    assert commands.count("loop run ") == 2
+    commands = commands.replace("loop run ", f"loop run --cycle {week} ")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOOP_", "OPENAI_"))}
     zone = {"LOOP_TIMEZONE": f"Etc/GMT{now.hour - 12:+d}"}  # where it is noon: nobody is written to at night
     places = {"HOME": str(home), "PATH": f"{tool.parent}:{kept['PATH']}", "PYTHONPATH": str(ROOT)}

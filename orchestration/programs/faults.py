@@ -1,0 +1,71 @@
+"""What is wrong with a program's file, in a sentence for each field."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+_MOST = 5  # faults told at once
+_KINDS = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be fields with values",
+    "model_type": "must be fields with values",
+    "date_type": "must be a date such as 2026-11-02",
+    "date_parsing": "must be a date such as 2026-11-02",
+    "date_from_datetime_parsing": "must be a date such as 2026-11-02",
+    "date_from_datetime_inexact": "must be a date such as 2026-11-02",
+    "missing": "is missing",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_pattern_mismatch": "must begin with a lower-case letter and hold lower-case letters, digits and underscores alone",
+}
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("above", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("below", "lt"),
+}
+
+
+def told(errors: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> str:
+    """The faults that pydantic found, each with the field it is in, with semicolons between them.
+
+    Args:
+        errors: As ``ValidationError.errors()`` gives them.
+        model: What the file should be; its fields are offered in place of misspelt ones.
+    """
+    faults = [_fault(error, model) for error in errors]
+    more = f"; and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
+    return "; ".join(faults[:_MOST]) + more
+
+
+def _fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "the file"
+    return f"{where}: {_said(error, model)}"
+
+
+def _said(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return f"{error['input']!r} is none of {str(context['expected']).replace(' or ', ', ').replace(chr(39), '')}"
+    if kind in _BOUNDS:
+        word, name = _BOUNDS[kind]
+        return f"must be {word} {context[name]}"
+    if kind == "extra_forbidden":
+        near = (
+            difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, n=1) if len(error["loc"]) == 1 else []
+        )
+        return f"there is no such field{f'; did you mean {near[0]}?' if near else ''}"
+    return _KINDS.get(kind, str(error["msg"]))
