@@ -8,6 +8,8 @@ from functools import partial
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+import duckdb
+
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
@@ -19,6 +21,7 @@ from orchestration.errors import LoopError, Refusal
 from orchestration.generate.generators import STAND_IN
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
+from orchestration.measure.in_place import require_unchanged
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program, read_programs
 from orchestration.serve.configuration import PUBLIC_URL, public_url
@@ -45,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examined("model", lambda: _model(settings)),
         _examined("rules", lambda: _rules(settings)),
         _examined("switches", lambda: _switches(settings)),
+        *_in_place(settings),
         *_drops(settings),
         *_channels(settings),
     ]
@@ -158,6 +162,23 @@ def _stored(settings: Settings) -> tuple[str, bool]:
     return (
         f"the next build makes {len(owed)} anew from all of raw ({told})" if owed else "none has to be made anew"
     ), True
+
+
+def _in_place(settings: Settings) -> list[Finding]:
+    """A finding where events are read in place: a file that was changed or is gone stops every build."""
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    if not warehouse.path.exists():
+        return []
+    try:
+        files = warehouse.rows("select count(*) as files from raw.event_files")[0]["files"]
+    except (duckdb.CatalogException, LoopError):  # from before there were any, or locked, which is told elsewhere
+        return []
+
+    def unchanged() -> tuple[str, bool]:
+        require_unchanged(warehouse)
+        return f"{files:,} files, as they were checked", True
+
+    return [_examined("events in place", unchanged)] if files else []
 
 
 def _drops(settings: Settings) -> list[Finding]:

@@ -49,7 +49,8 @@ class Audit:
         ever_false: Share of programs in which a tag without effect, or with the other sign, was ever active.
         false_share: Mean share of false ones among the claims active at the last cycle (programs without claims count as 0).
         found: Share of true tags active at some cycle; None without true tags.
-        median_cycle: Median cycle in which a true tag first was active (one never found counts as later than all); None where fewer than half were.
+        median_cycle: Median cycle in which a true tag first was active (one never found counts as later than all), or None where
+            fewer than half ever were.
         boast: Mean reported effect of active true tags over their true effect at the last cycle, or None.
     """
 

@@ -148,7 +148,9 @@ def test_events_read_in_place_that_are_taken_back_leave_every_table(place: Path,
 
     assert counted() == [{"events": 30, "days": 30}]
     import_id = next(line.split()[0] for line in loop("imports", "list").out.splitlines() if "long.parquet" in line)
+    assert "events in place: 2 files, as they were checked" in loop("doctor").out
     (place / "long.parquet").rename(place / "lost.parquet")
+    assert f"{place / 'long.parquet'} -> is read in place and cannot be read any more" in loop("doctor").out
     refused = loop("build")
     assert_refused(refused, str(place / "long.parquet"), f"`loop imports move {import_id} PATH`")
     assert loop("imports", "withdraw", import_id, "--reason", "lost").code == 0
