@@ -177,7 +177,8 @@ described as (
         united.*,
         subjects.replicate_key,
         subjects.noise_variance,
-        comparisons.is_randomised
+        comparisons.is_randomised,
+        comparisons.tags_by_design
     from united
     inner join subjects on united.comparison_key = subjects.comparison_key
     inner join comparisons on united.comparison_key = comparisons.comparison_key
@@ -203,7 +204,8 @@ pooled as (
         cast(sum(described.arms_with) as double) as arms_with,
         cast(sum(described.arms_without) as double) as arms_without,
         bool_and(described.is_matched) as is_matched,
-        bool_and(described.is_randomised) as is_randomised
+        bool_and(described.is_randomised) as is_randomised,
+        bool_and(described.tags_by_design) as tags_by_design
     from described
     group by described.replicate_key, described.tag
 ),
@@ -235,7 +237,8 @@ both_levels as (
         greatest(pooled.arms_with / sharing.segments_per_creative, 1) as arms_with,
         greatest(pooled.arms_without / sharing.segments_per_creative, 1) as arms_without,
         pooled.is_matched,
-        pooled.is_randomised
+        pooled.is_randomised,
+        pooled.tags_by_design
     from pooled
     inner join replicates on pooled.replicate_key = replicates.replicate_key
     inner join sharing on pooled.replicate_key = sharing.replicate_key
@@ -254,7 +257,8 @@ both_levels as (
         cast(described.arms_with as double) as arms_with,
         cast(described.arms_without as double) as arms_without,
         described.is_matched,
-        described.is_randomised
+        described.is_randomised,
+        described.tags_by_design
     from described
     inner join subjects on described.comparison_key = subjects.comparison_key
     where subjects.segment <> 'all'
@@ -272,7 +276,7 @@ select
     contrast / contrast_error as standardised_contrast,
     case
         when not is_randomised then 'platform'
-        when is_matched then 'designed'
+        when is_matched and tags_by_design then 'designed'
         else 'randomised'
     end as grade,
     {{ key_of(['program', 'metric', 'segment', 'tag']) }} as claim_key
