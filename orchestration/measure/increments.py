@@ -6,6 +6,7 @@ Evidence must not change because a file came by: a corrected file counts once so
 import duckdb
 
 from orchestration.errors import Refusal
+from orchestration.measure.texts import folded_tags
 
 KEY = ("program", "cycle", "experiment_id", "creative_id", "segment", "metric")
 LARGEST = "1e12"  # what one person can bring: `largest_amount` of the models, which add up in 38 digits
@@ -34,7 +35,7 @@ _CHANGES = {
     "is_baseline": "new.is_baseline <> coalesce(old.is_baseline, false)",
     "randomised": "new.is_randomised <> old.is_randomised",
     "text": "new.text is not null and new.text is distinct from old.text",
-    "tags": "new.tags is not null and new.tags is distinct from old.tags",
+    "tags": f"new.tags is not null and new.tags is distinct from {folded_tags('old.tags')}",  # once stored as they were written
     "closes_in_cycle": "new.closes_given <> old.closes_in_cycle",
 }
 

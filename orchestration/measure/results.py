@@ -8,7 +8,7 @@ import pandas as pd
 from orchestration.measure import increments
 from orchestration.measure.mapping import ResultsMapping
 from orchestration.measure.targets import Targets
-from orchestration.measure.texts import creative_id_of
+from orchestration.measure.texts import creative_id_of, folded_tags
 
 _KEY = ", ".join(increments.KEY)
 # Sums of a million rounded terms may break Cauchy-Schwarz by this much without being wrong.
@@ -139,12 +139,13 @@ def _name_texts(connection: duckdb.DuckDBPyConnection, targets: Targets) -> None
 def _tags(targets: Targets) -> str:
     """A list, or text that holds one: JSON, DuckDB's writing of lists, or tags parted by comma, semicolon or bar."""
     if targets.has("tags") and targets.is_list("tags"):
-        return f"cast({targets.raw('tags')} as varchar[])"
+        return folded_tags(f"cast({targets.raw('tags')} as varchar[])")
     text = targets.text("tags")
-    parted = f"list_filter(string_split_regex({text}, '\\s*[,;|]\\s*'), lambda tag: tag <> '')"
-    return f"""case when {text} not like '[%' then {parted}
+    return folded_tags(
+        f"""case when {text} not like '[%' then string_split_regex({text}, '[,;|]')
         when json_valid({text}) then from_json({text}, '["VARCHAR"]')
         else try_cast({text} as varchar[]) end"""
+    )
 
 
 def _reason() -> str:

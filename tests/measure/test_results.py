@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -185,9 +186,21 @@ def test_tags_may_be_written_in_several_ways(warehouse: Warehouse, tmp_path: Pat
         "question": ["question"],
         "[]": [],
         "": None,
+        '["X", " x ", "", null, "Y"]': ["x", "y"],
+        "Question;question; ;NUMBER": ["question", "number"],
     }
     taken(warehouse, tmp_path / "x.csv", [ROW | {"tags": told, "cycle": str(at)} for at, told in enumerate(forms)])
     assert results(warehouse, "cycle, tags") == list(enumerate(forms.values()))
+
+
+def test_a_list_of_tags_is_written_as_the_tags_of_texts_are(warehouse: Warehouse, tmp_path: Path) -> None:
+    lists: list[list[str | None] | None] = [["X", " x ", "", None, "y"], ["", None], [], None]
+    rows = [ROW | {"tags": tags, "cycle": cycle} for cycle, tags in enumerate(lists)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    import_file(warehouse, tmp_path / "x.parquet", Mapping.of({"kind": "results"}), NOW)
+    assert results(warehouse, "cycle, tags") == [(0, ["x", "y"]), (1, []), (2, []), (3, None)]
+    again = Mapping.of({"kind": "results", "segment": {"constant": "s"}})
+    assert import_file(warehouse, tmp_path / "x.parquet", again, NOW).rows_accepted == 0
 
 
 def test_truth_that_is_none_is_quarantined_with_the_row(warehouse: Warehouse, tmp_path: Path) -> None:
