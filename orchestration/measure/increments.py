@@ -66,6 +66,41 @@ def append(connection: duckdb.DuckDBPyConnection, subject: str, stamps: dict[str
     )
 
 
+def set_totals_aside(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives rows of ``checked`` a reason where an experiment would hold both the segment ``all`` and parts of it: people would count twice.
+
+    The total is set aside, since the parts say more. Where an import that counts holds the total already, the parts are.
+    """
+    connection.execute(
+        """create or replace temp table mixed as
+        with stored as (
+            select program, experiment_id, segment from raw.results
+            where import_id not in (select import_id from raw.withdrawals)
+        ),
+        told as (
+            select program, experiment_id,
+                exists (select 1 from stored where stored.segment = 'all' and stored.program = checked.program
+                    and stored.experiment_id = checked.experiment_id) as is_total_stored,
+                exists (select 1 from stored where stored.segment <> 'all' and stored.program = checked.program
+                    and stored.experiment_id = checked.experiment_id) as are_parts_stored,
+                bool_or(segment = 'all') as has_total,
+                bool_or(segment <> 'all') as has_parts
+            from checked where reason is null group by program, experiment_id
+        )
+        select program, experiment_id, is_total_stored and not are_parts_stored as is_total_kept
+        from told
+        where (has_total or is_total_stored) and (has_parts or are_parts_stored)"""
+    )
+    connection.execute(
+        """update checked set reason = case when is_total_kept
+                then 'the experiment is stored under the segment all already: in a part of it the same people would count twice'
+                else 'segment all stands beside other segments of the experiment: the same people would count twice' end
+        from mixed
+        where checked.reason is null and checked.program = mixed.program and checked.experiment_id = mixed.experiment_id
+            and (checked.segment = 'all') <> is_total_kept"""
+    )
+
+
 def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
     if not connection.execute("select 1 from there limit 1").fetchall():
         return

@@ -67,6 +67,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
     )
     if mapping.repeats == "refuse":
         _refuse_repeats(connection)
+    increments.set_totals_aside(connection)
 
 
 def append(

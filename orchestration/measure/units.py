@@ -44,6 +44,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, targets:
     )
     if targets.has("unit"):
         _count_people_once(connection)
+    increments.set_totals_aside(connection)
     _require_baseline(connection, mapping)
 
 

@@ -17,6 +17,7 @@ from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.measure.imports import ImportReport, import_file
 from orchestration.measure.mapping import Mapping
+from orchestration.measure.withdrawals import withdraw
 
 NOW = FixedClock(dt.datetime.fromisoformat("2026-11-20T12:00"))
 ROW = {
@@ -213,6 +214,33 @@ def test_truth_that_is_none_is_quarantined_with_the_row(warehouse: Warehouse, tm
     found = warehouse.rows("select row_number, reason, payload from raw.quarantine")
     assert [(row["row_number"], row["reason"]) for row in found] == [(2, "is_baseline is neither true nor false")]
     assert json.loads(found[0]["payload"]) == rows[1] | {"randomised": None}
+
+
+SEGMENTED = [ROW | {"creative_id": arm, "segment": segment} for arm in "ab" for segment in ("x", "y")]
+TOTALS = [ROW | {"creative_id": arm, "segment": "all"} for arm in "ab"]
+BESIDE = "segment all stands beside other segments of the experiment: the same people would count twice"
+PARTS = "the experiment is stored under the segment all already: in a part of it the same people would count twice"
+
+
+def test_a_total_beside_its_segments_is_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
+    other = [row | {"experiment_id": "f"} for row in TOTALS]
+    report = taken(warehouse, tmp_path / "x.csv", [*TOTALS, *SEGMENTED, *other])
+    assert report.reasons == {BESIDE: 2}
+    assert results(warehouse, "distinct experiment_id, segment") == [("e", "x"), ("e", "y"), ("f", "all")]
+
+
+def test_a_total_of_segments_that_are_stored_is_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
+    taken(warehouse, tmp_path / "x.csv", SEGMENTED)
+    with pytest.raises(Refusal, match=rf"none of its 2 rows can be accepted \(row 1: {BESIDE}\)"):
+        taken(warehouse, tmp_path / "y.csv", TOTALS)
+
+
+def test_segments_of_a_stored_total_wait_until_it_is_taken_back(warehouse: Warehouse, tmp_path: Path) -> None:
+    first = taken(warehouse, tmp_path / "x.csv", TOTALS)
+    both = taken(warehouse, tmp_path / "y.csv", [*SEGMENTED, *TOTALS])
+    assert (both.reasons, both.rows_accepted) == ({PARTS: 4}, 0)
+    withdraw(warehouse, first.import_id, "segments came", NOW)
+    assert taken(warehouse, tmp_path / "z.csv", SEGMENTED).rows_accepted == 4
 
 
 def test_every_key_must_be_there_and_every_option_readable(warehouse: Warehouse, tmp_path: Path) -> None:

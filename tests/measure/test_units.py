@@ -73,6 +73,16 @@ def test_segments_and_planned_shares(warehouse: Warehouse, tmp_path: Path) -> No
     assert [row["planned_share"] for row in rows] == pytest.approx([0.75, 0.25] * 2)
 
 
+def test_people_of_the_segment_all_beside_other_segments_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
+    frame = pd.DataFrame(PEOPLE, columns=["who", "arm", "visit", "spend"])
+    frame["part"] = ["x", "x", "x", "x", "all"]
+    frame.to_parquet(tmp_path / "x.parquet")
+    report = import_file(warehouse, tmp_path / "x.parquet", Mapping.of(MAPPING | {"segment": "part"}), NOW)
+    told = "segment all stands beside other segments of the experiment: the same people would count twice"
+    assert report.reasons == {told: 1}
+    assert sums(warehouse)["mail", "visit"] == (2, 2, None, False)
+
+
 def test_the_baseline_must_be_an_arm(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"^baseline control -> is no arm of the file\. Choose one of mail, none\.$"):
         taken(warehouse, tmp_path / "x.parquet", PEOPLE, baseline="control")
