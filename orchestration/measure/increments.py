@@ -31,7 +31,7 @@ _CHANGES = {
     "sum_y": f"abs(new.sum_y - old.sum_y) > {_ROUNDING} * (abs(old.sum_y) + 1)",
     "sum_y2": f"""abs(coalesce(new.sum_y2, new.sum_y) - coalesce(old.sum_y2, old.sum_y))
         > {_ROUNDING} * (abs(coalesce(old.sum_y2, old.sum_y)) + 1)""",
-    "planned_share": f"new.has_same_arms and abs(new.planned_share - old.planned_share) > {_SHARES}",
+    "planned_share": f"abs(new.share_of_told - old.share_of_told) > {_SHARES}",
     "is_baseline": "new.is_baseline <> coalesce(old.is_baseline, false)",
     "randomised": "new.is_randomised <> old.is_randomised",
     "text": "new.text is not null and new.text is distinct from old.text",
@@ -104,24 +104,30 @@ def set_totals_aside(connection: duckdb.DuckDBPyConnection) -> None:
 def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
     if not connection.execute("select 1 from there limit 1").fetchall():
         return
-    group = "program, experiment_id, segment"
-    arms = f"select {group}, list_sort(list(distinct creative_id)) as arms from"
+    group, key = "program, experiment_id, segment", ", ".join(KEY)
+    counts = "raw.results where import_id not in (select import_id from raw.withdrawals)"
+    arms = f"select {group}, creative_id, max(planned_share) as share from {{0}} group by all"
+    told = f"select {group}, list_sort(list(creative_id)) as arms, sum(share) as total, count(share) = count(*) as are_told"
+    # Shares may be told in percent or as weights, and were made to sum to 1 once: they are compared as parts of what was told of the same arms.
     connection.execute(
-        f"""create or replace temp table same_arms as
-        ({arms} ready group by all) intersect ({arms} raw.results
-            where import_id not in (select import_id from raw.withdrawals) group by all)"""
+        f"""create or replace temp table told_shares as
+        with new as ({told} from ({arms.format("ready")}) group by all),
+        old as ({told} from ({arms.format(counts)}) group by all)
+        select {group}, new.total as new_total, old.total as old_total
+        from new join old using ({group}, arms) where new.are_told and old.are_told"""
     )
-    told = ", ".join(f"case when {rule} then '{name}' end" for name, rule in _CHANGES.items())
+    rules = ", ".join(f"case when {rule} then '{name}' end" for name, rule in _CHANGES.items())
     found = connection.execute(
-        f"""with new as (select ready.*, arms is not null as has_same_arms from ready left join same_arms using ({group})),
+        f"""with new as (select ready.*, planned_share / new_total as share_of_told from ready left join told_shares using ({group})),
+        old as (select there.*, planned_share / old_total as share_of_told from there left join told_shares using ({group})),
         compared as (
             select {", ".join(f"old.{name}" for name in KEY)}, old.import_id,
-                list_filter([{told}], lambda name: name is not null) as names
-            from new join there as old using ({", ".join(KEY)})
+                list_filter([{rules}], lambda name: name is not null) as names
+            from new join old using ({key})
         )
         select compared.*, imports.subject, imports.imported_at, count(*) over () as rows
         from compared left join raw.imports as imports using (import_id)
-        where len(names) > 0 order by {", ".join(KEY)} limit 1"""
+        where len(names) > 0 order by {key} limit 1"""
     ).fetchall()
     if found:
         program, cycle, experiment, creative, segment, metric, import_id, names, earlier, at, rows = found[0]

@@ -116,7 +116,8 @@ class ResultsMapping(Mapping):
     """Rows that are sums already: one per experiment, creative, segment, metric and cycle.
 
     Attributes:
-        repeats: Rows of one key are refused, or added up (``planned_share`` then follows the number of rows).
+        repeats: Rows of one key are refused, or added up; an arm's planned share is then the sum of its rows' shares, or their number where none
+            is told and they are more than one person each.
         cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``.
     """
 

@@ -73,7 +73,10 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
 def append(
     connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, subject: str, import_id: str, now: dt.datetime
 ) -> int:
-    """Appends what ``checked`` accepts and is new; planned shares of one experiment and segment end up summing to 1.
+    """Appends what ``checked`` accepts and is new, with planned shares as they are told: the models make them sum to 1.
+
+    Rows that are added up and tell no share have one each, so that the arm's is their number. Rows of one person each have not: those who
+    came would be the plan.
 
     Returns:
         Rows whose increments were there already.
@@ -82,42 +85,23 @@ def append(
         Refusal: if an earlier import contradicts, see :func:`increments.append`.
     """
     if mapping.repeats == "sum":
-        share = """case when count(planned_share) = 0 then cast(count(*) as double)
-            when count(planned_share) = count(*) then sum(planned_share) end"""
+        are_people = "(select coalesce(max(n) <= 1, false) from checked where reason is null)"
+        share = f"""case when count(planned_share) = 0 and not {are_people} then cast(count(*) as double)
+            when count(planned_share) = count(*) then case when {are_people} then max(planned_share) else sum(planned_share) end end"""
         rows = f"""select {_KEY}, sum(n) as n, sum(sum_y) as sum_y,
-            case when count(sum_y2) > 0 then sum(coalesce(sum_y2, sum_y)) end as sum_y2, {share} as share,
+            case when count(sum_y2) > 0 then sum(coalesce(sum_y2, sum_y)) end as sum_y2, {share} as planned_share,
             bool_or(is_baseline) as is_baseline, bool_and(coalesce(randomised, true)) as is_randomised,
             arg_min(text, __row) as text, arg_min(tags, __row) as tags, max(closes_given) as closes_given
             from checked where reason is null group by {_KEY}"""
     else:
-        rows = f"""select {_KEY}, n, sum_y, sum_y2, planned_share as share, is_baseline,
+        rows = f"""select {_KEY}, n, sum_y, sum_y2, planned_share, is_baseline,
             coalesce(randomised, true) as is_randomised, text, tags, closes_given from checked where reason is null"""
-    form = "table" if mapping.repeats == "sum" else "view"
-    connection.execute(f"drop {form} if exists increments")
-    connection.execute(f"create temp {form} increments as {rows}")
     connection.execute(
-        """create or replace temp table unbalanced as
-        with arms as (
-            select program, experiment_id, segment, creative_id, max(share) as arm_share
-            from increments where share is not null group by all
-        ),
-        told as (select program, experiment_id, segment, sum(arm_share) as total from arms group by all)
-        select arms.* replace (arm_share / total as arm_share)
-        from arms join told using (program, experiment_id, segment)
-        where abs(total - 1) > 1e-6 and (program, experiment_id, segment) not in (
-            select (program, experiment_id, segment) from increments where share is null
-        )"""
-    )
-    connection.execute(
-        """create or replace temp table ready as
-        with lasts as (select program, experiment_id, max(cycle) as last_cycle from increments group by all)
-        select
-            increments.* exclude (share),
-            coalesce(arm_share, share) as planned_share,
-            coalesce(closes_given, last_cycle) as closes_in_cycle
-        from increments
-        join lasts using (program, experiment_id)
-        left join unbalanced using (program, experiment_id, segment, creative_id)"""
+        f"""create or replace temp table ready as
+        with increments as ({rows}),
+        lasts as (select program, experiment_id, max(cycle) as last_cycle from increments group by all)
+        select increments.*, coalesce(closes_given, last_cycle) as closes_in_cycle
+        from increments join lasts using (program, experiment_id)"""
     )
     increments.append(connection, subject, {"import_id": import_id, "now": now})
     query = f"select count(*) from checked semi join there using ({_KEY}) where reason is null"
@@ -159,18 +143,19 @@ def _reason() -> str:
         "when cycle is null then 'cycle is no integer, date or ISO week'",
         "when cycle_day > $today then 'cycle is in the future'",
         "when n is null or not isfinite(n) then 'n is not a finite number'",
-        "when n <= 0 then 'n is not above 0'",
+        "when n < 0 then 'n is negative'",
         "when n <> floor(n) or n >= 9007199254740992 then 'n is no whole number of people'",
         "when sum_y is null or not isfinite(sum_y) then 'sum_y is not a finite number'",
+        "when n = 0 and (sum_y <> 0 or sum_y2 <> 0) then 'n is 0, but sum_y or sum_y2 is not'",
         "when sum_y2_text is null and sum_y < 0 then 'sum_y is negative'",
         "when sum_y2_text is null and sum_y > n then 'clicks above impressions: sum_y is larger than n'",
         "when sum_y2_text is not null and not coalesce(isfinite(sum_y2), false) then 'sum_y2 is not a finite number'",
         "when sum_y2 < 0 then 'sum_y2 is negative'",
-        f"when abs(sum_y) >= {increments.LARGEST} * n then 'sum_y is too large for so few people to be true'",
+        f"when n > 0 and abs(sum_y) >= {increments.LARGEST} * n then 'sum_y is too large for so few people to be true'",
         f"when sum_y2 >= {increments.LARGEST_SQUARE} then 'sum_y2 is too large to be added up exactly'",
-        f"when sum_y2 < sum_y * sum_y / n * (1 - {_ROUNDING}) then 'sum_y2 is smaller than sum_y squared over n'",
+        f"when n > 0 and sum_y2 < sum_y * sum_y / n * (1 - {_ROUNDING}) then 'sum_y2 is smaller than sum_y squared over n'",
         "when share_text is not null and planned_share is null then 'planned_share is not a number'",
-        "when not (planned_share > 0 and planned_share <= 1) then 'planned_share is not above 0 and at most 1'",
+        "when not (planned_share > 0 and isfinite(planned_share)) then 'planned_share is not a finite number above 0'",
         "when is_baseline_text is not null and is_baseline is null then 'is_baseline is neither true nor false'",
         "when randomised_text is not null and randomised is null then 'randomised is neither true nor false'",
         "when closes_text is not null and closes_given is null then 'closes_in_cycle is no integer, date or ISO week'",

@@ -68,15 +68,14 @@ def append(
             f"""select program, cycle, experiment_id, creative_id, segment, {literal(metric)} as metric,
                 cast(count(*) as double) as n, sum({y}) as sum_y,
                 case when not any_value(is_binary) then sum({y} * {y}) end as sum_y2,
-                cast({share} as double) as share
+                cast({share} as double) as planned_share
             from (select *, bool_and({y} in (0, 1)) over () as is_binary from checked where reason is null) group by all"""
         )
     connection.execute(
         f"""create or replace temp table ready as
         with sums as ({" union all ".join(sums)})
         select
-            * exclude (share),
-            share / sum(share) over (partition by program, cycle, experiment_id, segment, metric) as planned_share,
+            *,
             creative_id = $baseline as is_baseline,
             true as is_randomised,
             cast(null as varchar) as text,

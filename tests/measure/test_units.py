@@ -70,7 +70,7 @@ def test_segments_and_planned_shares(warehouse: Warehouse, tmp_path: Path) -> No
     assert [(row["segment"], row["creative_id"]) for row in rows] == [
         ("false", "mail"), ("false", "none"), ("true", "mail"), ("true", "none"),
     ]  # fmt: skip
-    assert [row["planned_share"] for row in rows] == pytest.approx([0.75, 0.25] * 2)
+    assert [row["planned_share"] for row in rows] == [0.6, 0.2] * 2
 
 
 def test_people_of_the_segment_all_beside_other_segments_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Health and entry of past experiments that come as files, through the import and the models alike."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestration.edges.clock import FixedClock
+from orchestration.edges.dbt import DbtProject
+from orchestration.edges.warehouse import Warehouse
+from orchestration.measure.imports import import_file
+from orchestration.measure.mapping import Mapping
+from tests.dbt.conftest import SEEDS
+
+Row = dict[str, Any]
+MODELS = ("+experiment_verdicts", "+growth_by_arm", "+int_experiments__comparisons")
+TESTED = (
+    "stg_imports__results", "int_experiments__arms", "int_experiments__allocations", "int_experiments__closings",
+    "int_experiments__comparisons", "experiment_statistics", "experiment_health", "experiment_verdicts", "growth_by_arm",
+)  # fmt: skip
+FIRST_DAY = dt.datetime(2026, 1, 5)
+MISMATCH = "sample ratio mismatch: people did not reach the arms in the planned shares"
+
+
+def arm(program: str, creative: str, n: float, share: float | None = None, **told: Any) -> Row:
+    """A row of a file: one arm of experiment e in cycle 1, of whom one in ten clicked."""
+    return {
+        "program": program, "cycle": 1, "experiment_id": "e", "creative_id": creative, "segment": "s", "metric": "click", "n": n,
+        "sum_y": n // 10, "planned_share": share, "is_baseline": creative == "a", "closes_in_cycle": None,
+    } | told  # fmt: skip
+
+
+FOUR = [arm("four", "a", 2000, 0.4), arm("four", "b", 2000, 0.4), arm("four", "c", 500, 0.1), arm("four", "d", 500, 0.1)]
+FILES: Sequence[list[Row]] = [
+    [arm("nobody", "a", 1000, 0.4), arm("nobody", "b", 1000, 0.4), arm("nobody", "c", 0, 0.2)],
+    [row | {"program": "one"} for row in FOUR],
+    FOUR[:1],
+    FOUR[1:2],
+    FOUR[2:3],
+    FOUR[3:],
+]
+
+
+@pytest.fixture(scope="module")
+def built(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Every file taken in, an hour apart, and the models built with their tests."""
+    folder = tmp_path_factory.mktemp("imported")
+    warehouse = Warehouse(folder / "warehouse")
+    for place, rows in enumerate(FILES):
+        path = folder / f"{place}.parquet"
+        pd.DataFrame(rows).to_parquet(path)
+        clock = FixedClock(FIRST_DAY + dt.timedelta(hours=place))
+        assert import_file(warehouse, path, Mapping.of({"kind": "results"}), clock).reasons == {}
+    project.build(warehouse, select=list(SEEDS), command="seed")
+    project.build(warehouse, select=list(MODELS), exclude=["resource_type:test"])
+    project.build(warehouse, select=list(TESTED), exclude=["int_experiments__increments_unique_as_the_mart_is"], command="test")
+    return warehouse
+
+
+def health(warehouse: Warehouse, program: str) -> list[tuple[Any, ...]]:
+    """(experiment, cycle, status, reason) of a program."""
+    query = "select experiment_id, cycle, status, reason from marts.experiment_health where program = ? order by all"
+    return [tuple(row.values()) for row in warehouse.rows(query, [program])]
+
+
+def test_an_arm_that_received_nobody_is_the_loudest_mismatch(built: Warehouse) -> None:
+    assert health(built, "nobody") == [("e", 1, "unhealthy", MISMATCH)]
+    people = built.rows("select segment, people, mean from marts.growth_by_arm where program = 'nobody' and creative_id = 'c' order by all")
+    assert people == [{"segment": segment, "people": 0, "mean": None} for segment in ("all", "s")]
+
+
+def test_one_file_and_several_tell_the_same_shares(built: Warehouse) -> None:
+    columns = "experiment_id, cycle, arms, units, log_srm_e_value, status, reason"
+    one, four = (
+        built.rows(f"select {columns} from marts.experiment_health where program = ?", [program]) for program in ("one", "four")
+    )
+    assert one == four
+    assert one[0]["status"] == "healthy"
