@@ -116,9 +116,10 @@ class ResultsMapping(Mapping):
     """Rows that are sums already: one per experiment, creative, segment, metric and cycle.
 
     Attributes:
-        repeats: Rows of one key are refused, or added up; an arm's planned share is then the sum of its rows' shares, or their number where none
-            is told and they are more than one person each.
-        cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``.
+        repeats: Rows of one key are refused, or added up; an arm's planned share is then the sum of its rows' shares, or their number
+            where none is told and they are more than one person each.
+        cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``. Left out, it is that of the program's
+            definition, and daily where the warehouse knows none.
     """
 
     kind: Literal["results"]
@@ -151,6 +152,7 @@ class UnitsMapping(Mapping):
         baseline: The arm the others are compared with.
         planned_shares: Arm -> planned share; equal ones unless given.
         may_be_negative: Metrics below 0 is possible for (a net revenue); elsewhere such a row is refused.
+        cadence: As of :class:`ResultsMapping`.
     """
 
     by_own_name: ClassVar[bool] = False

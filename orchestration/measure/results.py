@@ -5,7 +5,7 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
-from orchestration.measure import increments
+from orchestration.measure import cadences, increments
 from orchestration.measure.mapping import ResultsMapping
 from orchestration.measure.targets import Targets
 from orchestration.measure.texts import creative_id_of, folded_tags
@@ -25,6 +25,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
     if not targets.has("creative_id"):
         targets.require("text")
     _name_texts(connection, targets)
+    cadence = cadences.cadence(connection, mapping, targets)
     connection.execute(
         f"""create or replace temp table checked as
         with mapped as (
@@ -32,7 +33,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
                 __row,
                 {targets.key("program")} as program,
                 {targets.text("cycle")} as cycle_text,
-                {targets.cycle("cycle", mapping.cadence)} as cycle_read,
+                {targets.cycle("cycle", cadence)} as cycle_read,
                 {targets.key("experiment_id")} as experiment_id,
                 {targets.key("creative_id")} as creative_given,
                 {targets.key("segment") if targets.has("segment") else "'all'"} as segment,
@@ -50,7 +51,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
                 {targets.text("randomised")} as randomised_text,
                 {targets.flag("randomised")} as randomised,
                 {targets.text("closes_in_cycle")} as closes_text,
-                {targets.cycle("closes_in_cycle", mapping.cadence)}.cycle as closes_given,
+                {targets.cycle("closes_in_cycle", cadence)}.cycle as closes_given,
                 {targets.text("text")} as text,
                 {_tags(targets)} as tags
             from source_rows
@@ -82,7 +83,7 @@ def append(
         Rows whose increments were there already.
 
     Raises:
-        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+        Refusal: if an earlier import contradicts, see :func:`increments.append`, or counts in other cycles, see :mod:`cadences`.
     """
     if mapping.repeats == "sum":
         are_people = "(select coalesce(max(n) <= 1, false) from checked where reason is null)"
@@ -103,6 +104,7 @@ def append(
         select increments.*, coalesce(closes_given, last_cycle) as closes_in_cycle
         from increments join lasts using (program, experiment_id)"""
     )
+    cadences.refuse_mixed(connection, subject)
     increments.append(connection, subject, {"import_id": import_id, "now": now})
     query = f"select count(*) from checked semi join there using ({_KEY}) where reason is null"
     return int(connection.execute(query).fetchall()[0][0])

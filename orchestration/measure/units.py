@@ -5,7 +5,7 @@ import datetime as dt
 import duckdb
 
 from orchestration.errors import Refusal
-from orchestration.measure import increments
+from orchestration.measure import cadences, increments
 from orchestration.measure.mapping import UnitsMapping
 from orchestration.measure.reading import literal
 from orchestration.measure.targets import Targets
@@ -21,13 +21,14 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, targets:
     metrics = ", ".join(
         f"{targets.number_in(column)} as metric_{place}" for place, column in enumerate(mapping.metrics.values())
     )
+    cadence = cadences.cadence(connection, mapping, targets)
     connection.execute(
         f"""create or replace temp table checked as
         with mapped as (
             select
                 __row,
                 {targets.key("program")} as program,
-                {targets.cycle("cycle", mapping.cadence)} as cycle_read,
+                {targets.cycle("cycle", cadence)} as cycle_read,
                 {targets.key("experiment_id")} as experiment_id,
                 {targets.key("arm")} as creative_id,
                 {targets.key("segment") if targets.has("segment") else "'all'"} as segment,
@@ -57,7 +58,7 @@ def append(
         People of whom every sum was there already.
 
     Raises:
-        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+        Refusal: if an earlier import contradicts, see :func:`increments.append`, or counts in other cycles, see :mod:`cadences`.
     """
     shares = " ".join(f"when {literal(arm)} then {share}" for arm, share in mapping.planned_shares.items())
     share = f"case creative_id {shares} end" if shares else "null"
@@ -85,6 +86,7 @@ def append(
         from sums""",
         {"baseline": mapping.baseline},
     )
+    cadences.refuse_mixed(connection, subject)
     increments.append(connection, subject, {"import_id": import_id, "now": now})
     query = """select count(*) from checked semi join (
             select program, cycle, experiment_id, creative_id, segment from there group by all having count(*) = $metrics

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,7 +20,7 @@ TESTED = (
     "stg_imports__results", "int_experiments__arms", "int_experiments__allocations", "int_experiments__closings",
     "int_experiments__comparisons", "experiment_statistics", "experiment_health", "experiment_verdicts", "growth_by_arm",
 )  # fmt: skip
-FIRST_DAY = dt.datetime(2026, 1, 5)
+FIRST_DAY = dt.datetime.fromisoformat("2026-01-05")
 MISMATCH = "sample ratio mismatch: people did not reach the arms in the planned shares"
 
 
@@ -33,7 +32,12 @@ def arm(program: str, creative: str, n: float, share: float | None = None, **tol
     } | told  # fmt: skip
 
 
-FOUR = [arm("four", "a", 2000, 0.4), arm("four", "b", 2000, 0.4), arm("four", "c", 500, 0.1), arm("four", "d", 500, 0.1)]
+FOUR = [
+    arm("four", "a", 2000, 0.4),
+    arm("four", "b", 2000, 0.4),
+    arm("four", "c", 500, 0.1),
+    arm("four", "d", 500, 0.1),
+]
 FILES: Sequence[list[Row]] = [
     [arm("nobody", "a", 1000, 0.4), arm("nobody", "b", 1000, 0.4), arm("nobody", "c", 0, 0.2)],
     [row | {"program": "one"} for row in FOUR],
@@ -56,7 +60,9 @@ def built(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Ware
         assert import_file(warehouse, path, Mapping.of({"kind": "results"}), clock).reasons == {}
     project.build(warehouse, select=list(SEEDS), command="seed")
     project.build(warehouse, select=list(MODELS), exclude=["resource_type:test"])
-    project.build(warehouse, select=list(TESTED), exclude=["int_experiments__increments_unique_as_the_mart_is"], command="test")
+    project.build(
+        warehouse, select=list(TESTED), exclude=["int_experiments__increments_unique_as_the_mart_is"], command="test"
+    )
     return warehouse
 
 
@@ -68,14 +74,17 @@ def health(warehouse: Warehouse, program: str) -> list[tuple[Any, ...]]:
 
 def test_an_arm_that_received_nobody_is_the_loudest_mismatch(built: Warehouse) -> None:
     assert health(built, "nobody") == [("e", 1, "unhealthy", MISMATCH)]
-    people = built.rows("select segment, people, mean from marts.growth_by_arm where program = 'nobody' and creative_id = 'c' order by all")
+    people = built.rows(
+        "select segment, people, mean from marts.growth_by_arm where program = 'nobody' and creative_id = 'c' order by all"
+    )
     assert people == [{"segment": segment, "people": 0, "mean": None} for segment in ("all", "s")]
 
 
 def test_one_file_and_several_tell_the_same_shares(built: Warehouse) -> None:
     columns = "experiment_id, cycle, arms, units, log_srm_e_value, status, reason"
     one, four = (
-        built.rows(f"select {columns} from marts.experiment_health where program = ?", [program]) for program in ("one", "four")
+        built.rows(f"select {columns} from marts.experiment_health where program = ?", [program])
+        for program in ("one", "four")
     )
     assert one == four
     assert one[0]["status"] == "healthy"

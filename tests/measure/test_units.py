@@ -83,6 +83,14 @@ def test_people_of_the_segment_all_beside_other_segments_are_set_aside(warehouse
     assert sums(warehouse)["mail", "visit"] == (2, 2, None, False)
 
 
+def test_people_of_a_weekly_program_are_counted_by_week(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.migrate()
+    spec = {"program": "p", "version": "v", "spec": '{"cadence": "weekly"}', "recorded_at": NOW.now()}
+    warehouse.append({"ledger.programs": [spec]})
+    taken(warehouse, tmp_path / "x.parquet", PEOPLE, cycle={"constant": "2025-03-04"})
+    assert warehouse.rows("select distinct cycle from raw.results") == [{"cycle": 202510}]
+
+
 def test_the_baseline_must_be_an_arm(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"^baseline control -> is no arm of the file\. Choose one of mail, none\.$"):
         taken(warehouse, tmp_path / "x.parquet", PEOPLE, baseline="control")
