@@ -29,16 +29,13 @@ def cadence(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping | Uni
         from ledger.programs group by program having cadence <> ? order by program""",
         [mapping.cadence],
     ).fetchall()
+    otherwise = literal(mapping.cadence)
     cases = " ".join(f"when {literal(program)} then {literal(told)}" for program, told in known)
-    return (
-        f"case {targets.key('program')} {cases} else {literal(mapping.cadence)} end"
-        if cases
-        else literal(mapping.cadence)
-    )
+    return f"case {targets.key('program')} {cases} else {otherwise} end" if cases else otherwise
 
 
 def refuse_mixed(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
-    """Refuses cycles of the temporary table ``ready`` that count a program by day where others count it by week, or the other way round.
+    """Refuses cycles of the temporary table ``ready`` that count a program by day where others count it by week, or in reverse.
 
     Raises:
         Refusal: naming the first program, a cycle of each and whence the other is.
@@ -62,10 +59,10 @@ def refuse_mixed(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
         {"live": _LIVE},
     ).fetchall()
     if found:
-        program, unit, cycle, other_unit, other_cycle, whence = found[0]
+        program, unit, cycle, other, theirs, whence = found[0]
         raise Refusal(
             subject,
-            f"counts program {program} {_NAMES[unit]} (cycle {cycle}) where {whence} counts it {_NAMES[other_unit]} (cycle {other_cycle})",
+            f"counts program {program} {_NAMES[unit]} (cycle {cycle}) where {whence} counts it {_NAMES[other]} (cycle {theirs})",
             "Give cycles of one kind: `cadence` of the mapping says what dates become. An import that is wrong itself is taken back with "
             "`loop imports withdraw`.",
         )

@@ -67,7 +67,7 @@ def append(connection: duckdb.DuckDBPyConnection, subject: str, stamps: dict[str
 
 
 def set_totals_aside(connection: duckdb.DuckDBPyConnection) -> None:
-    """Gives rows of ``checked`` a reason where an experiment would hold both the segment ``all`` and parts of it: people would count twice.
+    """Gives rows of ``checked`` a reason where an experiment would hold the segment ``all`` and parts of it: people would count twice.
 
     The total is set aside, since the parts say more. Where an import that counts holds the total already, the parts are.
     """
@@ -108,7 +108,7 @@ def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, subject: str) 
     counts = "raw.results where import_id not in (select import_id from raw.withdrawals)"
     arms = f"select {group}, creative_id, max(planned_share) as share from {{0}} group by all"
     told = f"select {group}, list_sort(list(creative_id)) as arms, sum(share) as total, count(share) = count(*) as are_told"
-    # Shares may be told in percent or as weights, and were made to sum to 1 once: they are compared as parts of what was told of the same arms.
+    # Shares may be told in percent or as weights, and older ones were made to sum to 1: compared are parts of their sum.
     connection.execute(
         f"""create or replace temp table told_shares as
         with new as ({told} from ({arms.format("ready")}) group by all),

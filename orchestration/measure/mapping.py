@@ -147,7 +147,7 @@ class UnitsMapping(Mapping):
 
     Attributes:
         arm: Becomes the creative.
-        unit: The person's id; one person counts once in an experiment.
+        unit: The person's id; one person counts once in an experiment, and not at all where two of its arms have them.
         metrics: Metric -> column of numbers or booleans.
         baseline: The arm the others are compared with.
         planned_shares: Arm -> planned share; equal ones unless given.

@@ -76,8 +76,8 @@ def append(
 ) -> int:
     """Appends what ``checked`` accepts and is new, with planned shares as they are told: the models make them sum to 1.
 
-    Rows that are added up and tell no share have one each, so that the arm's is their number. Rows of one person each have not: those who
-    came would be the plan.
+    Rows that are added up and tell no share have one each, so that the arm's is their number. Rows of one person each have none: those
+    who came would be the plan.
 
     Returns:
         Rows whose increments were there already.

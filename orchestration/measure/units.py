@@ -115,15 +115,17 @@ def _reason(mapping: UnitsMapping) -> str:
 
 
 def _count_people_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keeps the first row of each person, and none of a person in two arms: whichever one met first, both worked on them."""
     connection.execute(
-        """update checked set reason = 'the person is in the experiment already'
+        """update checked set reason = case when twice.arms > 1 then 'the person is in two arms of the experiment or more'
+                else 'the person is in the experiment already' end
         from (
-            select program, experiment_id, unit, min(__row) as first_row
+            select program, experiment_id, unit, min(__row) as first_row, count(distinct creative_id) as arms
             from checked where reason is null
             group by all having count(*) > 1
         ) as twice
         where checked.program = twice.program and checked.experiment_id = twice.experiment_id
-            and checked.unit = twice.unit and checked.reason is null and checked.__row > twice.first_row"""
+            and checked.unit = twice.unit and checked.reason is null and (twice.arms > 1 or checked.__row > twice.first_row)"""
     )
 
 

@@ -46,7 +46,7 @@ def test_people_are_added_up_by_arm(warehouse: Warehouse, tmp_path: Path) -> Non
 
 
 def test_bad_people_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
-    bad = [("u1", "mail", True, 9.0), ("u6", None, True, 0.0), ("u7", "mail", None, 0.0), ("u8", "mail", True, -1.0)]
+    bad = [("u3", "mail", True, 9.0), ("u6", None, True, 0.0), ("u7", "mail", None, 0.0), ("u8", "mail", True, -1.0)]
     report = taken(warehouse, tmp_path / "x.parquet", [*PEOPLE, *bad, (None, "mail", True, 0.0)])
     assert report.reasons == {
         "the person is in the experiment already": 1,
@@ -55,6 +55,13 @@ def test_bad_people_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
         "spend is negative": 1,
         "unit is missing": 1,
     }
+    assert sums(warehouse)["mail", "visit"] == (3, 2, None, False)
+
+
+def test_who_is_in_two_arms_counts_in_neither(warehouse: Warehouse, tmp_path: Path) -> None:
+    report = taken(warehouse, tmp_path / "x.parquet", [*PEOPLE, ("u1", "mail", True, 9.0), ("u1", "none", True, 0.0)])
+    assert report.reasons == {"the person is in two arms of the experiment or more": 3}
+    assert sums(warehouse)["none", "visit"] == (1, 0, None, True)
     assert sums(warehouse)["mail", "visit"] == (3, 2, None, False)
 
 
