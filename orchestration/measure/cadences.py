@@ -59,10 +59,10 @@ def refuse_mixed(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
         {"live": _LIVE},
     ).fetchall()
     if found:
-        program, unit, cycle, other, theirs, whence = found[0]
+        program, unit, cycle, other, theirs, whom = found[0]
         raise Refusal(
             subject,
-            f"counts program {program} {_NAMES[unit]} (cycle {cycle}) where {whence} counts it {_NAMES[other]} (cycle {theirs})",
+            f"counts program {program} {_NAMES[unit]} (cycle {cycle}) where {whom} counts it {_NAMES[other]} (cycle {theirs})",
             "Give cycles of one kind: `cadence` of the mapping says what dates become. An import that is wrong itself is taken back with "
             "`loop imports withdraw`.",
         )

@@ -45,7 +45,12 @@ FILES: Sequence[list[Row]] = [
     FOUR[1:2],
     FOUR[2:3],
     FOUR[3:],
-]
+    [arm("closing", creative, 500, cycle=cycle, experiment_id=f"e{cycle}", closes_in_cycle=closes)
+        for cycle, closes in ((10, 15), (20, 20), (30, 35)) for creative in "ab"],
+    [arm("first", creative, 500, cycle=3) for creative in "abc"],
+    [arm("first", creative, 300, cycle=cycle) for cycle in (1, 2) for creative in "abd"],
+    [arm("first", creative, 300, cycle=4) for creative in "ae"],
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +93,26 @@ def test_one_file_and_several_tell_the_same_shares(built: Warehouse) -> None:
     )
     assert one == four
     assert one[0]["status"] == "healthy"
+
+
+def test_an_experiment_enters_at_the_first_look_after_it_closes(built: Warehouse) -> None:
+    query = "select experiment_id, entered_in_cycle from intermediate.int_experiments__comparisons where program = ? order by all"
+    entered = [tuple(row.values()) for row in built.rows(query, ["closing"])]
+    assert entered == [("e10", 20), ("e20", 20)]  # nobody has looked in cycle 35 or later
+    waits = built.rows("select distinct verdict, reason from marts.experiment_verdicts where experiment_id = 'e30'")
+    assert waits == [{"verdict": "not_mature", "reason": "not every window has passed yet"}]
+
+
+def test_the_file_taken_in_first_says_once_and_for_all_when_its_experiment_enters(built: Warehouse) -> None:
+    entered = built.rows("select entered_in_cycle from intermediate.int_experiments__closings where program = 'first'")
+    assert entered == [{"entered_in_cycle": 3}]
+    arms = built.rows(
+        "select creative_id, is_late from intermediate.int_experiments__arms where program = 'first' order by all"
+    )
+    assert [tuple(row.values()) for row in arms] == [
+        ("a", False),
+        ("b", False),
+        ("c", False),
+        ("d", False),
+        ("e", True),
+    ]

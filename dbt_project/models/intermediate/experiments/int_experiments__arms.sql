@@ -18,7 +18,8 @@ live as (
         tags_by_design,
         is_resent,
         text,
-        cast(null as bigint) as closes_in_cycle
+        cast(null as bigint) as closes_in_cycle,
+        cast(null as bigint) as closes_in_first_file
     from {{ ref('stg_ledger__arms') }}
 ),
 
@@ -37,7 +38,8 @@ past as (
         false as tags_by_design,
         false as is_resent,
         max(text) as text,
-        min(closes_in_cycle) as closes_in_cycle
+        min(closes_in_cycle) as closes_in_cycle,
+        min(case when is_of_first_file then closes_in_cycle end) as closes_in_first_file
     from {{ ref('stg_imports__results') }}
     group by arm_key
 ),
@@ -48,12 +50,14 @@ united as (
     select * from past
 ),
 
--- An arm that first comes with a file of a later cycle than its experiment's first is late.
+-- An arm is late that the first file of its experiment does not know, and that comes with a file which closes after it.
 keyed as (
     select
         *,
         {{ key_of(['program', 'experiment_id', 'segment']) }} as segment_key,
-        coalesce(closes_in_cycle > min(closes_in_cycle) over (partition by program, experiment_id), false) as is_late
+        coalesce(
+            closes_in_first_file is null and closes_in_cycle > min(closes_in_first_file) over (partition by program, experiment_id), false
+        ) as is_late
     from united
 ),
 
