@@ -63,6 +63,6 @@ def refuse_mixed(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
         raise Refusal(
             subject,
             f"counts program {program} {_NAMES[unit]} (cycle {cycle}) where {whom} counts it {_NAMES[other]} (cycle {theirs})",
-            "Give cycles of one kind: `cadence` of the mapping says what dates become. An import that is wrong itself is taken back with "
+            "Give cycles of one kind: `cadence` of the mapping says what dates become. A wrong import is taken back with "
             "`loop imports withdraw`.",
         )

@@ -45,6 +45,8 @@ FILES: Sequence[list[Row]] = [
     FOUR[1:2],
     FOUR[2:3],
     FOUR[3:],
+    [arm("some", "a", 900, 0.75), arm("some", "b", 300)],
+    [arm("untold", "a", 900), arm("untold", "b", 300)],
     [arm("closing", creative, 500, cycle=cycle, experiment_id=f"e{cycle}", closes_in_cycle=closes)
         for cycle, closes in ((10, 15), (20, 20), (30, 35)) for creative in "ab"],
     [arm("first", creative, 500, cycle=3) for creative in "abc"],
@@ -116,3 +118,12 @@ def test_the_file_taken_in_first_says_once_and_for_all_when_its_experiment_enter
         ("d", False),
         ("e", True),
     ]
+
+
+def test_without_every_share_nothing_is_tested_and_the_row_says_so(built: Warehouse) -> None:
+    untested = "not tested for sample ratio mismatch: the planned shares are not all told"
+    assert health(built, "some") == [("e", 1, "healthy", untested)]
+    assert built.rows("select srm_e_value, units from marts.experiment_health where program = 'some'") == [
+        {"srm_e_value": None, "units": 1200}
+    ]
+    assert health(built, "untold") == [("e", 1, "unhealthy", MISMATCH)]  # shares nobody tells are equal ones

@@ -14,6 +14,7 @@ live as (
         role,
         planned_share,
         role = 'baseline' as is_baseline,
+        true as is_launched,
         true as is_randomised,
         tags_by_design,
         is_resent,
@@ -34,6 +35,7 @@ past as (
         case when bool_or(is_baseline) then 'baseline' else 'arm' end as role,
         max(planned_share) as planned_share,
         bool_or(is_baseline) as is_baseline,
+        false as is_launched,
         bool_and(is_randomised) as is_randomised,
         false as tags_by_design,
         false as is_resent,
@@ -61,7 +63,8 @@ keyed as (
     from united
 ),
 
--- Planned shares that a past experiment does not tell are equal ones; told in other units (percent, weights), they are made to sum to 1.
+-- Planned shares of a past experiment that tells none are equal ones; told in other units (percent, weights), they are made to sum to 1.
+-- Told for some arms only, they are taken as equal and said to be unknown: nothing can be tested against them.
 -- A late arm does not change the shares of those before it. Where a file calls several arms the baseline, one is.
 shared as (
     select
@@ -87,6 +90,7 @@ select
         when abs(shares_total - 1) > 1e-6 then planned_share / shares_total
         else planned_share
     end as planned_share,
+    is_launched or shares_told in (0, arms) as are_shares_known,
     is_baseline and baseline_rank = 1 as is_baseline,
     is_randomised,
     tags_by_design,

@@ -3,6 +3,7 @@
 -- the batches of a send, each against the chances fixed before it. An experiment found unhealthy once stays so.
 -- The holdout is the same people in every send, while those who are written to leave the audience as they answer or unsubscribe: its share
 -- grows without any fault. So the test is about what a send dealt: the arms, among the people outside the holdout.
+-- Where a file tells the planned shares of some arms only there is nothing to test against, and the row says so.
 
 with
 
@@ -26,6 +27,7 @@ arms as (
         batch,
         creative_id,
         case when held_out > 0 then probability / (1 - held_out) else probability end as probability,
+        coalesce(are_shares_known, true) as are_shares_known,
         held_out > 0 as has_holdout
     from allocations
     where coalesce(role, 'arm') <> 'holdout'
@@ -39,16 +41,28 @@ messages as (
     select * from {{ ref('int_experiments__messages') }}
 ),
 
+metric_looks as (
+    select
+        program,
+        experiment_id,
+        metric,
+        cycle,
+        sum(n) as n,
+        row_number() over (partition by program, experiment_id, metric order by cycle) as look
+    from statistics
+    group by program, experiment_id, metric, cycle
+),
+
 -- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
--- first look alone: a metric that comes later must not move an earlier row.
+-- first look of each alone: a metric that comes later must not move an earlier row.
 metric_units as (
     select
         program,
         experiment_id,
         metric,
-        row_number() over (partition by program, experiment_id order by cycle, sum(n) desc, metric) as metric_rank
-    from statistics
-    group by program, experiment_id, metric, cycle
+        row_number() over (partition by program, experiment_id order by cycle, n desc, metric) as metric_rank
+    from metric_looks
+    where look = 1
 ),
 
 increments as (
@@ -86,6 +100,7 @@ counts as (
         looks.cycle,
         arms.creative_id,
         arms.probability,
+        arms.are_shares_known,
         arms.has_holdout,
         sum(coalesce(increments.n, 0)) over (
             partition by looks.program, looks.experiment_id, looks.segment, looks.batch, arms.creative_id order by looks.cycle
@@ -117,8 +132,13 @@ segment_evidence as (
         count(*) + max(case when counts.has_holdout then 1 else 0 end) as arms,
         sum(counts.n) as units,
         max(policy.srm_threshold) as srm_threshold,
-        {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
-        + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }} as log_e_value
+        bool_and(counts.are_shares_known) as is_tested,
+        case
+            when bool_and(counts.are_shares_known)
+                then
+                    {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
+                    + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }}
+        end as log_e_value
     from counts
     inner join policy on counts.program = policy.program
     group by counts.program, counts.experiment_id, counts.segment, counts.batch, counts.cycle
@@ -142,6 +162,7 @@ by_cycle as (
         cycle,
         max(arms) as arms,
         max(srm_threshold) as srm_threshold,
+        max(case when is_tested then 0 else 1 end) as has_untested,
         sum(units_step) as units_step,
         {{ exact_sum('log_e_step') }} as log_e_step
     from steps
@@ -151,6 +172,7 @@ by_cycle as (
 so_far as (
     select
         *,
+        max(has_untested) over (partition by program, experiment_id order by cycle) = 1 as is_partly_untested,
         sum(units_step) over (partition by program, experiment_id order by cycle) as units,
         cast(sum(log_e_step) over (partition by program, experiment_id order by cycle) as double) as log_srm_e_value
     from by_cycle
@@ -194,7 +216,7 @@ select
     cast(judged.arms as bigint) as arms,
     judged.units,
     judged.log_srm_e_value,
-    exp(least(judged.log_srm_e_value, 700)) as srm_e_value,
+    case when judged.log_srm_e_value is not null then exp(least(judged.log_srm_e_value, 700)) end as srm_e_value,
     judged.unhealthy_share,
     case
         when judged.arms < 2 then 'not_comparable'
@@ -206,6 +228,9 @@ select
         when judged.arms < 2 then 'one arm only: there is nothing to compare it with'
         when judged.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
         when judged.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+        when judged.log_srm_e_value is null then 'not tested for sample ratio mismatch: the planned shares are not all told'
+        when judged.is_partly_untested
+            then 'not tested in every segment for sample ratio mismatch: the planned shares are not all told'
     end as reason,
     messages.messages_planned,
     messages.messages_sent,
