@@ -18,8 +18,9 @@ Row = dict[str, Any]
 MODELS = ("+experiment_verdicts", "+growth_by_arm", "+int_experiments__comparisons")
 TESTED = (
     "stg_imports__results", "int_experiments__arms", "int_experiments__allocations", "int_experiments__closings",
-    "int_experiments__comparisons", "experiment_statistics", "experiment_health", "experiment_verdicts", "growth_by_arm",
+    "int_experiments__comparisons", "int_experiments__mismatched_metrics", "experiment_statistics", "experiment_health", "experiment_verdicts", "growth_by_arm",
 )  # fmt: skip
+UNBUILT = ("int_experiments__increments_unique_as_the_mart_is", "resource_type:unit_test")
 FIRST_DAY = dt.datetime.fromisoformat("2026-01-05")
 MISMATCH = "sample ratio mismatch: people did not reach the arms in the planned shares"
 
@@ -45,6 +46,17 @@ FILES: Sequence[list[Row]] = [
     FOUR[1:2],
     FOUR[2:3],
     FOUR[3:],
+    [
+        *(arm("metrics", creative, 5000, metric="sent") for creative in "ab"),
+        *(arm("metrics", creative, n, metric="seen", cycle=2) for creative, n in (("a", 4500), ("b", 1500))),
+        *(arm("metrics", creative, 500, metric="sent", cycle=3) for creative in "ab"),
+        *(arm("metrics", creative, n, metric=metric, experiment_id="both") for metric, counts in (
+            ("bought", (4500, 1500)), ("sent", (5000, 5000)), ("clicked", (5000, 5000))
+        ) for creative, n in zip("ab", counts, strict=True)),
+        *(arm("metrics", creative, 5000, metric="sent", experiment_id="even") for creative in "ab"),
+        *(arm("metrics", creative, 4900 + 100 * (creative == "a"), metric="seen", experiment_id="even") for creative in "ab"),
+        arm("metrics", "a", 4900, metric="told_of_one_arm", experiment_id="even"),
+    ],
     [arm("some", "a", 900, 0.75), arm("some", "b", 300)],
     [arm("untold", "a", 900), arm("untold", "b", 300)],
     [arm("closing", creative, 500, cycle=cycle, experiment_id=f"e{cycle}", closes_in_cycle=closes)
@@ -66,10 +78,8 @@ def built(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Ware
         clock = FixedClock(FIRST_DAY + dt.timedelta(hours=place))
         assert import_file(warehouse, path, Mapping.of({"kind": "results"}), clock).reasons == {}
     project.build(warehouse, select=list(SEEDS), command="seed")
-    project.build(warehouse, select=list(MODELS), exclude=["resource_type:test"])
-    project.build(
-        warehouse, select=list(TESTED), exclude=["int_experiments__increments_unique_as_the_mart_is"], command="test"
-    )
+    project.build(warehouse, select=list(MODELS), exclude=["resource_type:test", "resource_type:unit_test"])
+    project.build(warehouse, select=list(TESTED), exclude=list(UNBUILT), command="test")
     return warehouse
 
 
@@ -127,3 +137,18 @@ def test_without_every_share_nothing_is_tested_and_the_row_says_so(built: Wareho
         {"srm_e_value": None, "units": 1200}
     ]
     assert health(built, "untold") == [("e", 1, "unhealthy", MISMATCH)]  # shares nobody tells are equal ones
+
+
+def test_every_metric_of_a_past_experiment_is_judged_by_its_own_people(built: Warehouse) -> None:
+    reason = "sample ratio mismatch: people counted for {} did not reach the arms in the planned shares"
+    assert health(built, "metrics") == [
+        ("both", 1, "unhealthy", reason.format("bought")),
+        ("e", 1, "healthy", None),
+        ("e", 2, "unhealthy", reason.format("seen")),
+        ("e", 3, "unhealthy", reason.format("seen")),
+        ("even", 1, "healthy", None),
+    ]
+    verdicts = (
+        "select distinct verdict from marts.experiment_verdicts where program = 'metrics' and experiment_id = 'both'"
+    )
+    assert built.rows(verdicts) == [{"verdict": "unhealthy"}]

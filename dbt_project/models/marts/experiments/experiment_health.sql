@@ -41,28 +41,17 @@ messages as (
     select * from {{ ref('int_experiments__messages') }}
 ),
 
-metric_looks as (
-    select
-        program,
-        experiment_id,
-        metric,
-        cycle,
-        sum(n) as n,
-        row_number() over (partition by program, experiment_id, metric order by cycle) as look
-    from statistics
-    group by program, experiment_id, metric, cycle
-),
-
 -- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
--- first look of each alone: a metric that comes later must not move an earlier row.
+-- first look alone: a metric that comes later must not move an earlier row. Those of past experiments are judged one by one, in
+-- int_experiments__mismatched_metrics.
 metric_units as (
     select
         program,
         experiment_id,
         metric,
-        row_number() over (partition by program, experiment_id order by cycle, n desc, metric) as metric_rank
-    from metric_looks
-    where look = 1
+        row_number() over (partition by program, experiment_id order by cycle, sum(n) desc, metric) as metric_rank
+    from statistics
+    group by program, experiment_id, metric, cycle
 ),
 
 increments as (
@@ -207,29 +196,82 @@ judged as (
         and shares.unhealthy_share >= policy.srm_alarm_share as is_alarm
     from shares
     inner join policy on shares.program = policy.program
+),
+
+found as (
+    select * from {{ ref('int_experiments__mismatched_metrics') }} where is_first
+),
+
+-- The metric by which an experiment was found out first may be counted in a cycle in which nobody else was: that look has a row too.
+all_looks as (
+    select
+        program,
+        experiment_id,
+        cycle,
+        cycle as judged_cycle
+    from judged
+    union all
+    select
+        found.program,
+        found.experiment_id,
+        found.cycle,
+        max(judged.cycle) as judged_cycle
+    from found
+    inner join judged
+        on found.program = judged.program and found.experiment_id = judged.experiment_id and found.cycle >= judged.cycle
+    group by found.program, found.experiment_id, found.cycle
+    having max(judged.cycle) < found.cycle and not bool_or(coalesce(judged.is_unhealthy, false))
+),
+
+answered as (
+    select
+        all_looks.program,
+        all_looks.experiment_id,
+        all_looks.cycle,
+        judged.arms,
+        judged.units,
+        judged.log_srm_e_value,
+        judged.unhealthy_share,
+        judged.is_partly_untested,
+        coalesce(judged.is_unhealthy, false) as is_unhealthy,
+        judged.is_alarm,
+        found.metric as unhealthy_metric
+    from all_looks
+    inner join judged
+        on
+            all_looks.program = judged.program
+            and all_looks.experiment_id = judged.experiment_id
+            and all_looks.judged_cycle = judged.cycle
+    left join found
+        on
+            all_looks.program = found.program
+            and all_looks.experiment_id = found.experiment_id
+            and all_looks.cycle >= found.cycle
 )
 
 select
-    judged.program,
-    judged.experiment_id,
-    judged.cycle,
-    cast(judged.arms as bigint) as arms,
-    judged.units,
-    judged.log_srm_e_value,
-    case when judged.log_srm_e_value is not null then exp(least(judged.log_srm_e_value, 700)) end as srm_e_value,
-    judged.unhealthy_share,
+    answered.program,
+    answered.experiment_id,
+    answered.cycle,
+    cast(answered.arms as bigint) as arms,
+    answered.units,
+    answered.log_srm_e_value,
+    case when answered.log_srm_e_value is not null then exp(least(answered.log_srm_e_value, 700)) end as srm_e_value,
+    answered.unhealthy_share,
     case
-        when judged.arms < 2 then 'not_comparable'
-        when judged.is_unhealthy then 'unhealthy'
-        when judged.is_alarm then 'suspect'
+        when answered.arms < 2 then 'not_comparable'
+        when answered.is_unhealthy or answered.unhealthy_metric is not null then 'unhealthy'
+        when answered.is_alarm then 'suspect'
         else 'healthy'
     end as status,
     case
-        when judged.arms < 2 then 'one arm only: there is nothing to compare it with'
-        when judged.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
-        when judged.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
-        when judged.log_srm_e_value is null then 'not tested for sample ratio mismatch: the planned shares are not all told'
-        when judged.is_partly_untested
+        when answered.arms < 2 then 'one arm only: there is nothing to compare it with'
+        when answered.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
+        when answered.unhealthy_metric is not null
+            then 'sample ratio mismatch: people counted for ' || answered.unhealthy_metric || ' did not reach the arms in the planned shares'
+        when answered.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+        when answered.log_srm_e_value is null then 'not tested for sample ratio mismatch: the planned shares are not all told'
+        when answered.is_partly_untested
             then 'not tested in every segment for sample ratio mismatch: the planned shares are not all told'
     end as reason,
     messages.messages_planned,
@@ -239,9 +281,9 @@ select
     messages.messages_unknown,
     messages.messages_waiting,
     messages.messages_withheld_reason
-from judged
+from answered
 left join messages
     on
-        judged.program = messages.program
-        and judged.experiment_id = messages.experiment_id
-        and judged.cycle = messages.cycle
+        answered.program = messages.program
+        and answered.experiment_id = messages.experiment_id
+        and answered.cycle = messages.cycle
