@@ -18,7 +18,8 @@ Row = dict[str, Any]
 MODELS = ("+experiment_verdicts", "+growth_by_arm", "+int_experiments__comparisons")
 TESTED = (
     "stg_imports__results", "int_experiments__arms", "int_experiments__allocations", "int_experiments__closings",
-    "int_experiments__comparisons", "int_experiments__mismatched_metrics", "experiment_statistics", "experiment_health", "experiment_verdicts", "growth_by_arm",
+    "int_experiments__comparisons", "int_experiments__mismatched_metrics", "experiment_statistics", "experiment_health",
+    "experiment_verdicts", "growth_by_arm",
 )  # fmt: skip
 UNBUILT = ("int_experiments__increments_unique_as_the_mart_is", "resource_type:unit_test")
 FIRST_DAY = dt.datetime.fromisoformat("2026-01-05")
