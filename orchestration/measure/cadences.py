@@ -35,14 +35,15 @@ def cadence(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping | Uni
 
 
 def refuse_mixed(connection: duckdb.DuckDBPyConnection, subject: str) -> None:
-    """Refuses cycles of the temporary table ``ready`` that count a program by day where others count it by week, or in reverse.
+    """Refuses cycles (closing ones too) of the temporary table ``ready`` by day where others of the program are by week, or in reverse.
 
     Raises:
         Refusal: naming the first program, a cycle of each and whence the other is.
     """
     found = connection.execute(
         f"""with told as (
-            select program, {_UNIT} as unit, min(cycle) as cycle from (select distinct program, cycle from ready) group by all
+            select program, {_UNIT} as unit, min(cycle) as cycle
+            from (select program, cycle from ready union select program, closes_in_cycle from ready) group by all
         ),
         others as (
             select program, cycle, 'another row of it' as whence, 3 as place from told

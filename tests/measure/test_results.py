@@ -222,6 +222,8 @@ def test_days_and_weeks_do_not_meet_in_one_program(warehouse: Warehouse, tmp_pat
     mixed = [ROW | {"cycle": cycle} for cycle in ("2025-W10", "2025-03-04", "1")]
     with pytest.raises(Refusal, match=r"by day \(cycle 20250304\) where another row of it counts it by ISO week"):
         taken(warehouse, tmp_path / "x.csv", mixed)
+    with pytest.raises(Refusal, match=r"by day \(cycle 20250304\) where another row of it counts it by ISO week"):
+        taken(warehouse, tmp_path / "x.csv", [mixed[0] | {"closes_in_cycle": "20250304"}])
     first = taken(warehouse, tmp_path / "y.csv", mixed[:1])
     with pytest.raises(Refusal, match=r"by day \(cycle 20250304\) where y.csv counts it by ISO week \(cycle 202510\)"):
         taken(warehouse, tmp_path / "z.csv", mixed[1:])
