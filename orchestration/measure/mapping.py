@@ -116,8 +116,10 @@ class ResultsMapping(Mapping):
     """Rows that are sums already: one per experiment, creative, segment, metric and cycle.
 
     Attributes:
-        repeats: Rows of one key are refused, or added up (``planned_share`` then follows the number of rows).
-        cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``.
+        repeats: Rows of one key are refused, or added up; an arm's planned share is then the sum of its rows' shares, or their number
+            where none is told and they are more than one person each.
+        cadence: What a cycle given as a date becomes: ``YYYYMMDD`` or the ISO week ``YYYYWW``. Left out, it is that of the program's
+            definition, and daily where the warehouse knows none.
     """
 
     kind: Literal["results"]
@@ -145,11 +147,12 @@ class UnitsMapping(Mapping):
 
     Attributes:
         arm: Becomes the creative.
-        unit: The person's id; one person counts once in an experiment.
+        unit: The person's id; one person counts once in an experiment, and not at all where two of its arms have them.
         metrics: Metric -> column of numbers or booleans.
         baseline: The arm the others are compared with.
         planned_shares: Arm -> planned share; equal ones unless given.
         may_be_negative: Metrics below 0 is possible for (a net revenue); elsewhere such a row is refused.
+        cadence: As of :class:`ResultsMapping`.
     """
 
     by_own_name: ClassVar[bool] = False

@@ -5,10 +5,10 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
-from orchestration.measure import increments
+from orchestration.measure import cadences, increments
 from orchestration.measure.mapping import ResultsMapping
 from orchestration.measure.targets import Targets
-from orchestration.measure.texts import creative_id_of
+from orchestration.measure.texts import creative_id_of, folded_tags
 
 _KEY = ", ".join(increments.KEY)
 # Sums of a million rounded terms may break Cauchy-Schwarz by this much without being wrong.
@@ -25,6 +25,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
     if not targets.has("creative_id"):
         targets.require("text")
     _name_texts(connection, targets)
+    cadence = cadences.cadence(connection, mapping, targets)
     connection.execute(
         f"""create or replace temp table checked as
         with mapped as (
@@ -32,7 +33,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
                 __row,
                 {targets.key("program")} as program,
                 {targets.text("cycle")} as cycle_text,
-                {targets.cycle("cycle", mapping.cadence)} as cycle_read,
+                {targets.cycle("cycle", cadence)} as cycle_read,
                 {targets.key("experiment_id")} as experiment_id,
                 {targets.key("creative_id")} as creative_given,
                 {targets.key("segment") if targets.has("segment") else "'all'"} as segment,
@@ -50,7 +51,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
                 {targets.text("randomised")} as randomised_text,
                 {targets.flag("randomised")} as randomised,
                 {targets.text("closes_in_cycle")} as closes_text,
-                {targets.cycle("closes_in_cycle", mapping.cadence)}.cycle as closes_given,
+                {targets.cycle("closes_in_cycle", cadence)}.cycle as closes_given,
                 {targets.text("text")} as text,
                 {_tags(targets)} as tags
             from source_rows
@@ -67,57 +68,43 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, target
     )
     if mapping.repeats == "refuse":
         _refuse_repeats(connection)
+    increments.set_totals_aside(connection)
 
 
 def append(
     connection: duckdb.DuckDBPyConnection, mapping: ResultsMapping, subject: str, import_id: str, now: dt.datetime
 ) -> int:
-    """Appends what ``checked`` accepts and is new; planned shares of one experiment and segment end up summing to 1.
+    """Appends what ``checked`` accepts and is new, with planned shares as they are told: the models make them sum to 1.
+
+    Rows that are added up and tell no share have one each, so that the arm's is their number. Rows of one person each have none: those
+    who came would be the plan.
 
     Returns:
         Rows whose increments were there already.
 
     Raises:
-        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+        Refusal: if an earlier import contradicts, see :func:`increments.append`, or counts in other cycles, see :mod:`cadences`.
     """
     if mapping.repeats == "sum":
-        share = """case when count(planned_share) = 0 then cast(count(*) as double)
-            when count(planned_share) = count(*) then sum(planned_share) end"""
+        are_people = "(select coalesce(max(n) <= 1, false) from checked where reason is null)"
+        share = f"""case when count(planned_share) = 0 and not {are_people} then cast(count(*) as double)
+            when count(planned_share) = count(*) then case when {are_people} then max(planned_share) else sum(planned_share) end end"""
         rows = f"""select {_KEY}, sum(n) as n, sum(sum_y) as sum_y,
-            case when count(sum_y2) > 0 then sum(coalesce(sum_y2, sum_y)) end as sum_y2, {share} as share,
+            case when count(sum_y2) > 0 then sum(coalesce(sum_y2, sum_y)) end as sum_y2, {share} as planned_share,
             bool_or(is_baseline) as is_baseline, bool_and(coalesce(randomised, true)) as is_randomised,
             arg_min(text, __row) as text, arg_min(tags, __row) as tags, max(closes_given) as closes_given
             from checked where reason is null group by {_KEY}"""
     else:
-        rows = f"""select {_KEY}, n, sum_y, sum_y2, planned_share as share, is_baseline,
+        rows = f"""select {_KEY}, n, sum_y, sum_y2, planned_share, is_baseline,
             coalesce(randomised, true) as is_randomised, text, tags, closes_given from checked where reason is null"""
-    form = "table" if mapping.repeats == "sum" else "view"
-    connection.execute(f"drop {form} if exists increments")
-    connection.execute(f"create temp {form} increments as {rows}")
     connection.execute(
-        """create or replace temp table unbalanced as
-        with arms as (
-            select program, experiment_id, segment, creative_id, max(share) as arm_share
-            from increments where share is not null group by all
-        ),
-        told as (select program, experiment_id, segment, sum(arm_share) as total from arms group by all)
-        select arms.* replace (arm_share / total as arm_share)
-        from arms join told using (program, experiment_id, segment)
-        where abs(total - 1) > 1e-6 and (program, experiment_id, segment) not in (
-            select (program, experiment_id, segment) from increments where share is null
-        )"""
+        f"""create or replace temp table ready as
+        with increments as ({rows}),
+        lasts as (select program, experiment_id, max(cycle) as last_cycle from increments group by all)
+        select increments.*, coalesce(closes_given, last_cycle) as closes_in_cycle
+        from increments join lasts using (program, experiment_id)"""
     )
-    connection.execute(
-        """create or replace temp table ready as
-        with lasts as (select program, experiment_id, max(cycle) as last_cycle from increments group by all)
-        select
-            increments.* exclude (share),
-            coalesce(arm_share, share) as planned_share,
-            coalesce(closes_given, last_cycle) as closes_in_cycle
-        from increments
-        join lasts using (program, experiment_id)
-        left join unbalanced using (program, experiment_id, segment, creative_id)"""
-    )
+    cadences.refuse_mixed(connection, subject)
     increments.append(connection, subject, {"import_id": import_id, "now": now})
     query = f"select count(*) from checked semi join there using ({_KEY}) where reason is null"
     return int(connection.execute(query).fetchall()[0][0])
@@ -139,12 +126,13 @@ def _name_texts(connection: duckdb.DuckDBPyConnection, targets: Targets) -> None
 def _tags(targets: Targets) -> str:
     """A list, or text that holds one: JSON, DuckDB's writing of lists, or tags parted by comma, semicolon or bar."""
     if targets.has("tags") and targets.is_list("tags"):
-        return f"cast({targets.raw('tags')} as varchar[])"
+        return folded_tags(f"cast({targets.raw('tags')} as varchar[])")
     text = targets.text("tags")
-    parted = f"list_filter(string_split_regex({text}, '\\s*[,;|]\\s*'), lambda tag: tag <> '')"
-    return f"""case when {text} not like '[%' then {parted}
+    return folded_tags(
+        f"""case when {text} not like '[%' then string_split_regex({text}, '[,;|]')
         when json_valid({text}) then from_json({text}, '["VARCHAR"]')
         else try_cast({text} as varchar[]) end"""
+    )
 
 
 def _reason() -> str:
@@ -157,18 +145,19 @@ def _reason() -> str:
         "when cycle is null then 'cycle is no integer, date or ISO week'",
         "when cycle_day > $today then 'cycle is in the future'",
         "when n is null or not isfinite(n) then 'n is not a finite number'",
-        "when n <= 0 then 'n is not above 0'",
+        "when n < 0 then 'n is negative'",
         "when n <> floor(n) or n >= 9007199254740992 then 'n is no whole number of people'",
         "when sum_y is null or not isfinite(sum_y) then 'sum_y is not a finite number'",
+        "when n = 0 and (sum_y <> 0 or sum_y2 <> 0) then 'n is 0, but sum_y or sum_y2 is not'",
         "when sum_y2_text is null and sum_y < 0 then 'sum_y is negative'",
         "when sum_y2_text is null and sum_y > n then 'clicks above impressions: sum_y is larger than n'",
         "when sum_y2_text is not null and not coalesce(isfinite(sum_y2), false) then 'sum_y2 is not a finite number'",
         "when sum_y2 < 0 then 'sum_y2 is negative'",
-        f"when abs(sum_y) >= {increments.LARGEST} * n then 'sum_y is too large for so few people to be true'",
+        f"when n > 0 and abs(sum_y) >= {increments.LARGEST} * n then 'sum_y is too large for so few people to be true'",
         f"when sum_y2 >= {increments.LARGEST_SQUARE} then 'sum_y2 is too large to be added up exactly'",
-        f"when sum_y2 < sum_y * sum_y / n * (1 - {_ROUNDING}) then 'sum_y2 is smaller than sum_y squared over n'",
+        f"when n > 0 and sum_y2 < sum_y * sum_y / n * (1 - {_ROUNDING}) then 'sum_y2 is smaller than sum_y squared over n'",
         "when share_text is not null and planned_share is null then 'planned_share is not a number'",
-        "when not (planned_share > 0 and planned_share <= 1) then 'planned_share is not above 0 and at most 1'",
+        "when not (planned_share > 0 and isfinite(planned_share)) then 'planned_share is not a finite number above 0'",
         "when is_baseline_text is not null and is_baseline is null then 'is_baseline is neither true nor false'",
         "when randomised_text is not null and randomised is null then 'randomised is neither true nor false'",
         "when closes_text is not null and closes_given is null then 'closes_in_cycle is no integer, date or ISO week'",

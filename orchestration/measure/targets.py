@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from orchestration.errors import Refusal
 from orchestration.measure.mapping import Constant, Mapping, Source
@@ -141,8 +140,12 @@ class Targets:
         return f"""case when regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?') then try_cast({text}[:10] as date)
             when regexp_full_match({text}, '[0-9]{{8}}') then cast(try_strptime({text}, '%Y%m%d') as date) end"""
 
-    def cycle(self, target: str, cadence: Literal["daily", "weekly"] = "daily") -> str:
-        """Struct ``{cycle, day}``: an integer as it is; a date or ISO week (``2024-W07``) with the day it begins."""
+    def cycle(self, target: str, cadence: str) -> str:
+        """Struct ``{cycle, day}``: an integer as it is; a date or ISO week (``2024-W07``) with the day it begins.
+
+        Args:
+            cadence: SQL text that says ``daily`` or ``weekly``, what a date becomes.
+        """
         term = self._term(target)
         text = as_text(term.sql, term.type)
         if term.type == "DATE" or term.type.startswith("TIMESTAMP"):
@@ -156,7 +159,7 @@ class Targets:
         monday = f"cast(try_strptime({week}.year || {week}.week || '1', '%G%V%u') as date)"
         weekly = "isoyear({0}) * 100 + weekofyear({0})"
         daily = "year({0}) * 10000 + month({0}) * 100 + day({0})"
-        of_day = (weekly if cadence == "weekly" else daily).format(f"({day})")
+        of_day = f"case when {cadence} = 'weekly' then {weekly} else {daily} end".format(f"({day})")
         return f"""case when {whole} is not null then {{cycle: {whole}, day: null::date}}
             when {monday} is not null then {{cycle: {weekly.format(f"({monday})")}, day: {monday}}}
             else {{cycle: {of_day}, day: {day}}} end"""

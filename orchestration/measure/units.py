@@ -5,7 +5,7 @@ import datetime as dt
 import duckdb
 
 from orchestration.errors import Refusal
-from orchestration.measure import increments
+from orchestration.measure import cadences, increments
 from orchestration.measure.mapping import UnitsMapping
 from orchestration.measure.reading import literal
 from orchestration.measure.targets import Targets
@@ -21,13 +21,14 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, targets:
     metrics = ", ".join(
         f"{targets.number_in(column)} as metric_{place}" for place, column in enumerate(mapping.metrics.values())
     )
+    cadence = cadences.cadence(connection, mapping, targets)
     connection.execute(
         f"""create or replace temp table checked as
         with mapped as (
             select
                 __row,
                 {targets.key("program")} as program,
-                {targets.cycle("cycle", mapping.cadence)} as cycle_read,
+                {targets.cycle("cycle", cadence)} as cycle_read,
                 {targets.key("experiment_id")} as experiment_id,
                 {targets.key("arm")} as creative_id,
                 {targets.key("segment") if targets.has("segment") else "'all'"} as segment,
@@ -44,6 +45,7 @@ def stage(connection: duckdb.DuckDBPyConnection, mapping: UnitsMapping, targets:
     )
     if targets.has("unit"):
         _count_people_once(connection)
+    increments.set_totals_aside(connection)
     _require_baseline(connection, mapping)
 
 
@@ -56,7 +58,7 @@ def append(
         People of whom every sum was there already.
 
     Raises:
-        Refusal: if an earlier import contradicts, see :func:`increments.append`.
+        Refusal: if an earlier import contradicts, see :func:`increments.append`, or counts in other cycles, see :mod:`cadences`.
     """
     shares = " ".join(f"when {literal(arm)} then {share}" for arm, share in mapping.planned_shares.items())
     share = f"case creative_id {shares} end" if shares else "null"
@@ -67,15 +69,14 @@ def append(
             f"""select program, cycle, experiment_id, creative_id, segment, {literal(metric)} as metric,
                 cast(count(*) as double) as n, sum({y}) as sum_y,
                 case when not any_value(is_binary) then sum({y} * {y}) end as sum_y2,
-                cast({share} as double) as share
+                cast({share} as double) as planned_share
             from (select *, bool_and({y} in (0, 1)) over () as is_binary from checked where reason is null) group by all"""
         )
     connection.execute(
         f"""create or replace temp table ready as
         with sums as ({" union all ".join(sums)})
         select
-            * exclude (share),
-            share / sum(share) over (partition by program, cycle, experiment_id, segment, metric) as planned_share,
+            *,
             creative_id = $baseline as is_baseline,
             true as is_randomised,
             cast(null as varchar) as text,
@@ -85,6 +86,7 @@ def append(
         from sums""",
         {"baseline": mapping.baseline},
     )
+    cadences.refuse_mixed(connection, subject)
     increments.append(connection, subject, {"import_id": import_id, "now": now})
     query = """select count(*) from checked semi join (
             select program, cycle, experiment_id, creative_id, segment from there group by all having count(*) = $metrics
@@ -113,15 +115,17 @@ def _reason(mapping: UnitsMapping) -> str:
 
 
 def _count_people_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keeps the first row of each person, and none of a person in two arms: whichever one met first, both worked on them."""
     connection.execute(
-        """update checked set reason = 'the person is in the experiment already'
+        """update checked set reason = case when twice.arms > 1 then 'the person is in two arms of the experiment or more'
+                else 'the person is in the experiment already' end
         from (
-            select program, experiment_id, unit, min(__row) as first_row
+            select program, experiment_id, unit, min(__row) as first_row, count(distinct creative_id) as arms
             from checked where reason is null
             group by all having count(*) > 1
         ) as twice
         where checked.program = twice.program and checked.experiment_id = twice.experiment_id
-            and checked.unit = twice.unit and checked.reason is null and checked.__row > twice.first_row"""
+            and checked.unit = twice.unit and checked.reason is null and (twice.arms > 1 or checked.__row > twice.first_row)"""
     )
 
 

@@ -58,9 +58,9 @@ def test_rows_that_cannot_be_read_are_set_aside_and_counted(warehouse: Warehouse
     found = warehouse.rows("select row_number, reason from raw.quarantine order by row_number")
     assert [tuple(row.values()) for row in found] == [
         (2, "the row cannot be read: missing columns"),
-        (3, "n is not above 0"),
+        (3, "n is 0, but sum_y or sum_y2 is not"),
         (4, "the row cannot be read: too many columns"),
-        (5, "n is not above 0"),
+        (5, "n is 0, but sum_y or sum_y2 is not"),
     ]
     assert (report.rows_read, report.rows_accepted, report.rows_quarantined) == (5, 1, 4)
 
@@ -76,10 +76,10 @@ def test_the_same_file_is_taken_once_under_each_mapping(warehouse: Warehouse, tm
     path = csv_file(tmp_path / "x.csv", "p,1,e,a,m,10,2", "p,1,e,b,m,0,2")
     first = import_file(warehouse, path, RESULTS, NOW)
     again = import_file(warehouse, path.rename(tmp_path / "y.csv"), RESULTS, NOW)
-    other = import_file(warehouse, tmp_path / "y.csv", Mapping.from_flags({"segment": "=new"}, RESULTS), NOW)
+    other = import_file(warehouse, tmp_path / "y.csv", Mapping.from_flags({"program": "=q"}, RESULTS), NOW)
     assert [first.already_imported, again.already_imported, other.already_imported] == [False, True, False]
-    assert (again.rows_read, again.rows_accepted, again.reasons) == (2, 1, {"n is not above 0": 1})
-    assert warehouse.rows("select segment from raw.results order by 1") == [{"segment": "all"}, {"segment": "new"}]
+    assert (again.rows_read, again.rows_accepted, again.reasons) == (2, 1, {"n is 0, but sum_y or sum_y2 is not": 1})
+    assert warehouse.rows("select program from raw.results order by 1") == [{"program": "p"}, {"program": "q"}]
 
 
 def test_an_import_that_dies_at_its_last_step_leaves_nothing_and_can_be_repeated(
@@ -194,8 +194,10 @@ def test_upworthy(warehouse: Warehouse) -> None:
         duckdb.connect().execute(f"select sum(impressions), sum(clicks) from '{real('upworthy_tests')}'").fetchall()[0]
     )
     assert (found["n"], found["y"], found["tests"], found["is_key"]) == (*direct, 3_307, True)
-    shares = warehouse.rows("select sum(planned_share) as s from raw.results group by experiment_id")
-    assert [row["s"] for row in shares] == pytest.approx([1.0] * len(shares))
+    packages = warehouse.rows(
+        "select sum(planned_share) as packages, count(planned_share) = count(*) as are_told from raw.results"
+    )
+    assert packages == [{"packages": 14_838, "are_told": True}]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_people_are_added_up_by_arm(warehouse: Warehouse, tmp_path: Path) -> Non
 
 
 def test_bad_people_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
-    bad = [("u1", "mail", True, 9.0), ("u6", None, True, 0.0), ("u7", "mail", None, 0.0), ("u8", "mail", True, -1.0)]
+    bad = [("u3", "mail", True, 9.0), ("u6", None, True, 0.0), ("u7", "mail", None, 0.0), ("u8", "mail", True, -1.0)]
     report = taken(warehouse, tmp_path / "x.parquet", [*PEOPLE, *bad, (None, "mail", True, 0.0)])
     assert report.reasons == {
         "the person is in the experiment already": 1,
@@ -55,6 +55,13 @@ def test_bad_people_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
         "spend is negative": 1,
         "unit is missing": 1,
     }
+    assert sums(warehouse)["mail", "visit"] == (3, 2, None, False)
+
+
+def test_who_is_in_two_arms_counts_in_neither(warehouse: Warehouse, tmp_path: Path) -> None:
+    report = taken(warehouse, tmp_path / "x.parquet", [*PEOPLE, ("u1", "mail", True, 9.0), ("u1", "none", True, 0.0)])
+    assert report.reasons == {"the person is in two arms of the experiment or more": 3}
+    assert sums(warehouse)["none", "visit"] == (1, 0, None, True)
     assert sums(warehouse)["mail", "visit"] == (3, 2, None, False)
 
 
@@ -70,7 +77,25 @@ def test_segments_and_planned_shares(warehouse: Warehouse, tmp_path: Path) -> No
     assert [(row["segment"], row["creative_id"]) for row in rows] == [
         ("false", "mail"), ("false", "none"), ("true", "mail"), ("true", "none"),
     ]  # fmt: skip
-    assert [row["planned_share"] for row in rows] == pytest.approx([0.75, 0.25] * 2)
+    assert [row["planned_share"] for row in rows] == [0.6, 0.2] * 2
+
+
+def test_people_of_the_segment_all_beside_other_segments_are_set_aside(warehouse: Warehouse, tmp_path: Path) -> None:
+    frame = pd.DataFrame(PEOPLE, columns=["who", "arm", "visit", "spend"])
+    frame["part"] = ["x", "x", "x", "x", "all"]
+    frame.to_parquet(tmp_path / "x.parquet")
+    report = import_file(warehouse, tmp_path / "x.parquet", Mapping.of(MAPPING | {"segment": "part"}), NOW)
+    told = "segment all stands beside other segments of the experiment: the same people would count twice"
+    assert report.reasons == {told: 1}
+    assert sums(warehouse)["mail", "visit"] == (2, 2, None, False)
+
+
+def test_people_of_a_weekly_program_are_counted_by_week(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.migrate()
+    spec = {"program": "p", "version": "v", "spec": '{"cadence": "weekly"}', "recorded_at": NOW.now()}
+    warehouse.append({"ledger.programs": [spec]})
+    taken(warehouse, tmp_path / "x.parquet", PEOPLE, cycle={"constant": "2025-03-04"})
+    assert warehouse.rows("select distinct cycle from raw.results") == [{"cycle": 202510}]
 
 
 def test_the_baseline_must_be_an_arm(warehouse: Warehouse, tmp_path: Path) -> None:

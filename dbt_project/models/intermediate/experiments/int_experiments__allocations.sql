@@ -27,6 +27,7 @@ select
     arms.creative_id,
     arms.role,
     coalesce(told.probability, arms.planned_share) as probability,
+    arms.are_shares_known,
     coalesce(batched.batches, 1) as batches
 from arms
 left join batched on arms.experiment_id = batched.experiment_id

@@ -14,11 +14,13 @@ live as (
         role,
         planned_share,
         role = 'baseline' as is_baseline,
+        true as is_launched,
         true as is_randomised,
         tags_by_design,
         is_resent,
         text,
-        cast(null as bigint) as closes_in_cycle
+        cast(null as bigint) as closes_in_cycle,
+        cast(null as bigint) as closes_in_first_file
     from {{ ref('stg_ledger__arms') }}
 ),
 
@@ -33,11 +35,13 @@ past as (
         case when bool_or(is_baseline) then 'baseline' else 'arm' end as role,
         max(planned_share) as planned_share,
         bool_or(is_baseline) as is_baseline,
+        false as is_launched,
         bool_and(is_randomised) as is_randomised,
         false as tags_by_design,
         false as is_resent,
         max(text) as text,
-        min(closes_in_cycle) as closes_in_cycle
+        min(closes_in_cycle) as closes_in_cycle,
+        min(case when is_of_first_file then closes_in_cycle end) as closes_in_first_file
     from {{ ref('stg_imports__results') }}
     group by arm_key
 ),
@@ -48,16 +52,19 @@ united as (
     select * from past
 ),
 
--- An arm that first comes with a file of a later cycle than its experiment's first is late.
+-- An arm is late that the first file of its experiment does not know, and that comes with a file which closes after it.
 keyed as (
     select
         *,
         {{ key_of(['program', 'experiment_id', 'segment']) }} as segment_key,
-        coalesce(closes_in_cycle > min(closes_in_cycle) over (partition by program, experiment_id), false) as is_late
+        coalesce(
+            closes_in_first_file is null and closes_in_cycle > min(closes_in_first_file) over (partition by program, experiment_id), false
+        ) as is_late
     from united
 ),
 
--- Planned shares that a past experiment does not tell are equal ones; told in other units (percent, weights), they are made to sum to 1.
+-- Planned shares of a past experiment that tells none are equal ones; told in other units (percent, weights), they are made to sum to 1.
+-- Told for some arms only, they are taken as equal and said to be unknown: nothing can be tested against them.
 -- A late arm does not change the shares of those before it. Where a file calls several arms the baseline, one is.
 shared as (
     select
@@ -83,6 +90,7 @@ select
         when abs(shares_total - 1) > 1e-6 then planned_share / shares_total
         else planned_share
     end as planned_share,
+    is_launched or shares_told in (0, arms) as are_shares_known,
     is_baseline and baseline_rank = 1 as is_baseline,
     is_randomised,
     tags_by_design,

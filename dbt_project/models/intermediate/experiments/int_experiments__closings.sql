@@ -1,5 +1,6 @@
 -- One row per program, experiment and metric that is closed and mature: the cycle in which it enters the evidence, once and for all.
--- Live: every assigned person's window has passed. Past: the last cycle of the file it came with; what a later file adds is late.
+-- Live: every assigned person's window has passed. Past: the first look of the program at or after the closing cycle of the file that was
+-- taken in first; what a later file adds moves nothing. Before there is such a look it is open.
 
 with
 
@@ -11,9 +12,25 @@ past as (
     select
         program,
         experiment_id,
-        min(closes_in_cycle) as entered_in_cycle
+        min(case when is_of_first_file then closes_in_cycle end) as closes_in_cycle
     from {{ ref('stg_imports__results') }}
     group by program, experiment_id
+),
+
+looks as (
+    select program, cycle from statistics
+    union
+    select program, cycle from {{ ref('stg_ledger__cycles') }}
+),
+
+entries as (
+    select
+        past.program,
+        past.experiment_id,
+        min(looks.cycle) as entered_in_cycle
+    from past
+    inner join looks on past.program = looks.program and past.closes_in_cycle <= looks.cycle
+    group by past.program, past.experiment_id
 ),
 
 assigned as (
@@ -39,8 +56,9 @@ select
     counted.program,
     counted.experiment_id,
     counted.metric,
-    coalesce(past.entered_in_cycle, counted.last_cycle) as entered_in_cycle
+    coalesce(entries.entered_in_cycle, counted.last_cycle) as entered_in_cycle
 from counted
 left join past on counted.program = past.program and counted.experiment_id = past.experiment_id
+left join entries on counted.program = entries.program and counted.experiment_id = entries.experiment_id
 left join assigned on counted.experiment_id = assigned.experiment_id
-where past.experiment_id is not null or counted.people = assigned.people
+where entries.experiment_id is not null or (past.experiment_id is null and counted.people = assigned.people)

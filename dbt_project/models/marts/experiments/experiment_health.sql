@@ -3,6 +3,7 @@
 -- the batches of a send, each against the chances fixed before it. An experiment found unhealthy once stays so.
 -- The holdout is the same people in every send, while those who are written to leave the audience as they answer or unsubscribe: its share
 -- grows without any fault. So the test is about what a send dealt: the arms, among the people outside the holdout.
+-- Where a file tells the planned shares of some arms only there is nothing to test against, and the row says so.
 
 with
 
@@ -26,6 +27,7 @@ arms as (
         batch,
         creative_id,
         case when held_out > 0 then probability / (1 - held_out) else probability end as probability,
+        coalesce(are_shares_known, true) as are_shares_known,
         held_out > 0 as has_holdout
     from allocations
     where coalesce(role, 'arm') <> 'holdout'
@@ -40,7 +42,8 @@ messages as (
 ),
 
 -- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
--- first look alone: a metric that comes later must not move an earlier row.
+-- first look alone: a metric that comes later must not move an earlier row. Those of past experiments are judged one by one, in
+-- int_experiments__mismatched_metrics.
 metric_units as (
     select
         program,
@@ -86,6 +89,7 @@ counts as (
         looks.cycle,
         arms.creative_id,
         arms.probability,
+        arms.are_shares_known,
         arms.has_holdout,
         sum(coalesce(increments.n, 0)) over (
             partition by looks.program, looks.experiment_id, looks.segment, looks.batch, arms.creative_id order by looks.cycle
@@ -117,8 +121,13 @@ segment_evidence as (
         count(*) + max(case when counts.has_holdout then 1 else 0 end) as arms,
         sum(counts.n) as units,
         max(policy.srm_threshold) as srm_threshold,
-        {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
-        + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }} as log_e_value
+        bool_and(counts.are_shares_known) as is_tested,
+        case
+            when bool_and(counts.are_shares_known)
+                then
+                    {{ exact_total(log_e_srm_arm('counts.n', 'counts.probability', 'policy.srm_strength')) }}
+                    + {{ log_e_srm_total('sum(counts.n)', 'max(policy.srm_strength)') }}
+        end as log_e_value
     from counts
     inner join policy on counts.program = policy.program
     group by counts.program, counts.experiment_id, counts.segment, counts.batch, counts.cycle
@@ -142,6 +151,7 @@ by_cycle as (
         cycle,
         max(arms) as arms,
         max(srm_threshold) as srm_threshold,
+        max(case when is_tested then 0 else 1 end) as has_untested,
         sum(units_step) as units_step,
         {{ exact_sum('log_e_step') }} as log_e_step
     from steps
@@ -151,6 +161,7 @@ by_cycle as (
 so_far as (
     select
         *,
+        max(has_untested) over (partition by program, experiment_id order by cycle) = 1 as is_partly_untested,
         sum(units_step) over (partition by program, experiment_id order by cycle) as units,
         cast(sum(log_e_step) over (partition by program, experiment_id order by cycle) as double) as log_srm_e_value
     from by_cycle
@@ -185,27 +196,83 @@ judged as (
         and shares.unhealthy_share >= policy.srm_alarm_share as is_alarm
     from shares
     inner join policy on shares.program = policy.program
+),
+
+found as (
+    select * from {{ ref('int_experiments__mismatched_metrics') }} where is_first
+),
+
+-- The metric by which an experiment was found out first may be counted in a cycle in which nobody else was: that look has a row too.
+all_looks as (
+    select
+        program,
+        experiment_id,
+        cycle,
+        cycle as judged_cycle
+    from judged
+    union all
+    select
+        found.program,
+        found.experiment_id,
+        found.cycle,
+        max(judged.cycle) as judged_cycle
+    from found
+    inner join judged
+        on found.program = judged.program and found.experiment_id = judged.experiment_id and found.cycle >= judged.cycle
+    group by found.program, found.experiment_id, found.cycle
+    having max(judged.cycle) < found.cycle and not bool_or(coalesce(judged.is_unhealthy, false))
+),
+
+answered as (
+    select
+        all_looks.program,
+        all_looks.experiment_id,
+        all_looks.cycle,
+        judged.arms,
+        judged.units,
+        judged.log_srm_e_value,
+        judged.unhealthy_share,
+        judged.is_partly_untested,
+        coalesce(judged.is_unhealthy, false) as is_unhealthy,
+        judged.is_alarm,
+        found.metric as unhealthy_metric
+    from all_looks
+    inner join judged
+        on
+            all_looks.program = judged.program
+            and all_looks.experiment_id = judged.experiment_id
+            and all_looks.judged_cycle = judged.cycle
+    left join found
+        on
+            all_looks.program = found.program
+            and all_looks.experiment_id = found.experiment_id
+            and all_looks.cycle >= found.cycle
 )
 
 select
-    judged.program,
-    judged.experiment_id,
-    judged.cycle,
-    cast(judged.arms as bigint) as arms,
-    judged.units,
-    judged.log_srm_e_value,
-    exp(least(judged.log_srm_e_value, 700)) as srm_e_value,
-    judged.unhealthy_share,
+    answered.program,
+    answered.experiment_id,
+    answered.cycle,
+    cast(answered.arms as bigint) as arms,
+    answered.units,
+    answered.log_srm_e_value,
+    case when answered.log_srm_e_value is not null then exp(least(answered.log_srm_e_value, 700)) end as srm_e_value,
+    answered.unhealthy_share,
     case
-        when judged.arms < 2 then 'not_comparable'
-        when judged.is_unhealthy then 'unhealthy'
-        when judged.is_alarm then 'suspect'
+        when answered.arms < 2 then 'not_comparable'
+        when answered.is_unhealthy or answered.unhealthy_metric is not null then 'unhealthy'
+        when answered.is_alarm then 'suspect'
         else 'healthy'
     end as status,
     case
-        when judged.arms < 2 then 'one arm only: there is nothing to compare it with'
-        when judged.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
-        when judged.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+        when answered.arms < 2 then 'one arm only: there is nothing to compare it with'
+        when answered.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
+        when answered.unhealthy_metric is not null
+            then 'sample ratio mismatch: people counted for ' || answered.unhealthy_metric || ' did not reach the arms in the planned shares'
+        when answered.is_alarm then 'program alarm: many experiments of this cycle have a sample ratio mismatch'
+        when answered.log_srm_e_value is null then 'not tested for sample ratio mismatch: the planned shares are not all told'
+        when answered.is_partly_untested
+            then 'not tested in every segment for sample ratio mismatch: the planned shares are not all told'
     end as reason,
     messages.messages_planned,
     messages.messages_sent,
@@ -214,9 +281,9 @@ select
     messages.messages_unknown,
     messages.messages_waiting,
     messages.messages_withheld_reason
-from judged
+from answered
 left join messages
     on
-        judged.program = messages.program
-        and judged.experiment_id = messages.experiment_id
-        and judged.cycle = messages.cycle
+        answered.program = messages.program
+        and answered.experiment_id = messages.experiment_id
+        and answered.cycle = messages.cycle

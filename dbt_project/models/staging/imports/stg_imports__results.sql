@@ -36,6 +36,7 @@ select
     text,
     tags,
     closes_in_cycle,
+    dense_rank() over (partition by program, experiment_id order by imported_at, import_id) = 1 as is_of_first_file,
     import_id,
     arm_key
 from increments
