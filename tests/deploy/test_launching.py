@@ -258,3 +258,44 @@ def test_a_send_that_is_launched_late_starts_when_it_is_launched(tmp_path: Path)
         """
     )
     assert [set(row.values()) for row in told] == [{planned}, {late + WEEK}]
+
+
+def complain(warehouse: Warehouse, week: int, stopped: dict[str, str]) -> None:
+    """What the mart would say of a week's send: creatives that are over the limit of complaints, by role, and the others."""
+    done = warehouse.rows(
+        "select arms.*, experiments.cycle from ledger.arms as arms join ledger.experiments as experiments using (experiment_id) "
+        "where role <> 'holdout' and segment = 'new' and experiments.cycle = ?",
+        [202606 + week],
+    )
+
+    def over(role: str) -> tuple[bool, str | None]:
+        return role in stopped, stopped.get(role)
+
+    with warehouse.connect() as connection:
+        connection.executemany(
+            "insert into marts.experiment_complaints values (?, ?, ?, ?, ?, 900, 0.004, ?, ?)",
+            [
+                ["news", *(row[name] for name in ("experiment_id", "creative_id", "role", "cycle")), *over(row["role"])]
+                for row in done
+            ],
+        )
+
+
+@pytest.mark.parametrize(
+    ("roles", "status", "state"),
+    [(["exploit"], "suspect", "running"), (["exploit", "explore"], "harmed", "stopped"), (["baseline"], "harmed", "stopped")],
+)  # fmt: skip
+def test_complaints_over_the_limit_hold_the_ramp_and_many_or_the_baselines_stop_the_program(
+    tmp_path: Path, roles: list[str], status: str, state: str
+) -> None:
+    warehouse, program = warehouse_in(tmp_path), program_of(ramp=[0.5])
+    for week in range(2):
+        plan(warehouse, program, week)
+    launch(warehouse, program, 0)
+    judge(warehouse, program, 0, "pass")
+    complain(warehouse, 0, dict.fromkeys(roles, "4 of 900 people called it spam"))
+    done = launch(warehouse, program, 1)
+    assert (done.guard.status, done.state, done.reach.ramp_share) == (status, state, 0.5)
+    assert f"{roles[0]} news-202606-new-{roles[0]}: 4 of 900 people called it spam" in done.guard.reason
+    stop(warehouse, "news", "running", WEEK)
+    assert launch(warehouse, program, 1).guard.status == "unknown", "whoever resumed has looked at it"

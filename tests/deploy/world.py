@@ -70,6 +70,12 @@ def warehouse_in(folder: Path, people: int = 6000) -> Warehouse:
                 creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double)
             """
         )
+        connection.execute(
+            """
+            create table marts.experiment_complaints (program varchar, experiment_id varchar, creative_id varchar, role varchar,
+                launched_in_cycle bigint, people bigint, complaint_rate double, is_stopped boolean, stopped_reason varchar)
+            """
+        )
     return warehouse
 
 
