@@ -1,28 +1,16 @@
 -- One row per program and metric of its latest definition.
 
-with
-
-programs as (
-    select * from {{ ref('stg_ledger__programs') }}
-),
-
-listed as (
-    select
-        program,
-        {{ each_item(json_list('spec', '$.metrics'), 'metric') }}
-    from programs
-)
-
 select
     program,
-    {{ json_text('metric', '$.name') }} as metric,
-    {{ json_text('metric', '$.event') }} as event_name,
-    cast(coalesce({{ json_text('metric', '$.after_days') }}, '0') as integer) as after_days,
-    cast({{ json_text('metric', '$.within_days') }} as integer) as within_days,
-    cast({{ json_text('metric', '$.at_least') }} as double) as at_least,
-    {{ json_text('metric', '$.value') }} as value_kind,
-    cast({{ json_text('metric', '$.cap') }} as double) as cap,
-    {{ json_text('metric', '$.role') }} as role,
-    {{ json_text('metric', '$.harm') }} as harm_direction,
-    cast({{ json_text('metric', '$.margin') }} as double) as harm_margin
-from listed
+    metric,
+    event_name,
+    after_days,
+    within_days,
+    at_least,
+    value_kind,
+    cap,
+    role,
+    harm_direction,
+    harm_margin
+from {{ ref('stg_ledger__metric_definitions') }}
+where is_latest
