@@ -223,6 +223,10 @@ def test_a_past_experiment_of_another_program_with_the_same_id_takes_nothing_fro
     ]
     people = warehouse.rows("select people, n from marts.growth_by_arm where program = 'past' and segment = 's'")
     assert people == [{"people": 1000, "n": 1000}] * 2
+    (health,) = warehouse.rows(
+        "select messages_withheld_reason as why from marts.experiment_health where program = 'past'"
+    )
+    assert health["why"] == "past experiment: its file does not say what became of its messages"
 
 
 def test_arms_of_a_send_in_batches_are_told_without_the_days_on_which_they_were_favoured(
