@@ -4,6 +4,9 @@
 #}
 {% macro largest_amount() %}1e12{% endmacro %}
 
+{# An event's value as it enters a person's sum: a missing one is nothing, and a slip is cut, so that no sum can overflow. #}
+{% macro told_amount(value) %}greatest(least(coalesce({{ value }}, 0), {{ largest_amount() }}), -{{ largest_amount() }}){% endmacro %}
+
 {# What a person contributes to a metric: 0 or 1, a number or a sum of values up to the metric's cap; with at_least, whether the number reaches it. #}
 {% macro person_outcome(value_kind, events, event_value, cap, at_least) %}
     cast(

@@ -18,6 +18,7 @@ from orchestration.resources import ClockResource, ProgramsResource, TurnResourc
         dg.AssetKey(["marts", "tag_posteriors"]),
         dg.AssetKey(["marts", "experiment_health"]),
         dg.AssetKey(["marts", "experiment_verdicts"]),
+        dg.AssetKey(["marts", "experiment_complaints"]),
         dg.AssetKey(["intermediate", "int_experiments__batch_progress"]),
         dg.AssetKey(["intermediate", "int_experiments__stopped_arms"]),
     ],

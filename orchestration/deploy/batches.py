@@ -1,7 +1,9 @@
 """The batches of a send: when each is due, and the chances it gives its arms from what the earlier ones have shown so far.
 
 Baseline and control keep their planned shares: they measure the loop. The other arms share the rest by Thompson sampling, each with a
-floor, so that evidence can be weighted by the chances (int_experiments__reweighted). An arm that harmed a guardrail gets nothing more.
+floor, so that evidence can be weighted by the chances (int_experiments__reweighted). An arm that harmed a guardrail, or whose
+complaints are over the limit, gets nothing more. The baseline goes on: a program whose baseline is complained about is stopped as
+a whole (``guarding``).
 """
 
 import datetime as dt
@@ -81,7 +83,7 @@ def next_chances(
             Arm(arm.creative_id, arm.role, float(shares[at])),
             float(seen[at]),
             float(told[at]),
-            f"stopped: harmed {stopped[arm.creative_id]}"
+            f"stopped: {stopped[arm.creative_id]}"
             if arm.creative_id in stopped
             else ("fixed" if arm.role in FIXED else "adapted"),
         )
@@ -136,16 +138,24 @@ def _seen(
 
 
 def _stopped(connection: duckdb.DuckDBPyConnection, experiment_id: str, segment: str) -> dict[str, str]:
+    """Arms that get nothing more, each with one reason; what stopped an earlier batch comes first."""
     return dict(
         connection.execute(
             """
-            select creative_id, metric
-            from intermediate.int_experiments__stopped_arms
-            where experiment_id = $experiment_id and segment = $segment
-            union
-            select creative_id, replace(reason, 'stopped: harmed ', '')
-            from ledger.allocations
-            where experiment_id = $experiment_id and segment = $segment and reason like 'stopped: harmed %'
+            with stops as (
+                select creative_id, 3 as place, 'harmed ' || metric as reason
+                from intermediate.int_experiments__stopped_arms
+                where experiment_id = $experiment_id and segment = $segment
+                union all
+                select creative_id, 2, stopped_reason
+                from marts.experiment_complaints
+                where experiment_id = $experiment_id and is_stopped and role <> 'baseline'
+                union all
+                select creative_id, 1, substr(reason, length('stopped: ') + 1)
+                from ledger.allocations
+                where experiment_id = $experiment_id and segment = $segment and reason like 'stopped: %'
+            )
+            select creative_id, min_by(reason, (place, reason)) from stops group by creative_id
             """,
             {"experiment_id": experiment_id, "segment": segment},
         ).fetchall()

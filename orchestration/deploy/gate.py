@@ -79,10 +79,13 @@ class Gate:
         since = now - dt.timedelta(days=self.limits.cap_days)
         got = {person: list(sent) for person, sent in self.sent_since(people, since).items()} if people else {}
         gone = self.unsubscribed()
+        stopped = self.permission.stopped(messages)
         held = self.permission.held(messages, now)
         verdicts = []
         for message in messages:
             verdict = self._judge(message, standing, gone, got, now)
+            if message.send_id in stopped and not verdict.is_stopped:
+                verdict = Verdict(message, stopped[message.send_id])
             if verdict.may_go and message.send_id in held:
                 verdict = Verdict(message, held=held[message.send_id])
             if verdict.may_go and message.user_id is not None:

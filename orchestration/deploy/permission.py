@@ -56,6 +56,32 @@ class Permission:
         """Whether the rules were changed since messages were last judged by them."""
         return self.rules.has_changed()
 
+    def stopped(self, messages: Sequence[Message]) -> dict[str, str]:
+        """Send id -> why its creative was stopped, for messages of creatives whose complaints are over the limit.
+
+        The baseline is not among them: a program whose baseline is complained about is held back and stopped as a whole.
+
+        Raises:
+            Refusal: if the marts were never built.
+        """
+        if not messages:
+            return {}
+        try:
+            with self.warehouse.connect() as connection:
+                rows = connection.execute(
+                    """
+                    select experiment_id, creative_id, stopped_reason
+                    from marts.experiment_complaints
+                    where is_stopped and role <> 'baseline' and experiment_id in (select unnest($experiments))
+                    """,
+                    {"experiments": sorted({message.experiment_id for message in messages})},
+                ).fetchall()
+        except duckdb.CatalogException as error:
+            raise _never_built() from error
+        reasons = {(experiment_id, creative_id): reason for experiment_id, creative_id, reason in rows}
+        places = {message.send_id: (message.experiment_id, message.creative_id) for message in messages}
+        return {send_id: f"its creative was stopped: {reasons[at]}" for send_id, at in places.items() if at in reasons}
+
     def held(self, messages: Sequence[Message], now: dt.datetime) -> dict[str, str]:
         """Send id -> why it may not leave now, for messages whose batch the rules do not allow.
 
@@ -96,9 +122,7 @@ class Permission:
                 "sending", _facts(connection, program, experiment_id, batch, segments, share, guard)
             )
         except duckdb.CatalogException as error:
-            raise Refusal(
-                "rules of sending", "ask for marts that were never built", "`loop build` builds them."
-            ) from error
+            raise _never_built() from error
         if self.is_recorded:
             _record(connection, program, f"{experiment_id}/{batch}", judgement, rules, now)
         if _is_allowed(connection, experiment_id, judgement):
@@ -108,6 +132,10 @@ class Permission:
             f"held back: {experiment_id}, batch {batch}: rule {judgement.rule} of rules {judgement.version[:8]}: "
             f"{judgement.reason}{needs}"
         )
+
+
+def _never_built() -> Refusal:
+    return Refusal("rules of sending", "ask for marts that were never built", "`loop build` builds them.")
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, messages: Sequence[Message]) -> dict[str, tuple[str, int]]:

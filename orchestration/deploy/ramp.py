@@ -13,7 +13,7 @@ def ramp_share(
 ) -> float:
     """The share of its people a program may reach in a cycle; decided once a cycle and written to ``ledger.ramps``.
 
-    It rises by one level where the guardrails of the level before are healthy, and stays where some arm harms or nothing is known.
+    It rises by one level where the guardrails of the level before are healthy, and stays where some arm harms or harm is not ruled out.
     """
     levels = sorted({*program.experiments.ramp, 1.0})
     row = connection.execute(

@@ -11,8 +11,11 @@ def open_cycle(warehouse: Warehouse, programs: Sequence[Program], cycle: int, as
     """Records the programs' versions and the cycle; what is recorded already stays as it was."""
     for program in programs:
         versions = warehouse.rows(
-            "select version from ledger.programs where program = ? order by recorded_at", [program.program]
+            "select version, recorded_at from ledger.programs where program = ? order by recorded_at, version",
+            [program.program],
         )
+        # Two definitions of one instant would have no order.
+        recorded_at = max([as_of, *(row["recorded_at"] + dt.timedelta(microseconds=1) for row in versions[-1:])])
         looks = warehouse.rows("select 1 from ledger.cycles where program = ? and cycle = ?", [program.program, cycle])
         warehouse.append(
             {
@@ -23,7 +26,7 @@ def open_cycle(warehouse: Warehouse, programs: Sequence[Program], cycle: int, as
                         "program": program.program,
                         "version": program.version,
                         "spec": program.canonical_json(),
-                        "recorded_at": as_of,
+                        "recorded_at": recorded_at,
                     }
                 ],
                 "ledger.cycles": []

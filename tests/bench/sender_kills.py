@@ -156,7 +156,10 @@ def prepare(folder: Path, recipients: int) -> None:
             create table policy.policy (name varchar, value double);
             create table marts.experiment_health (program varchar, experiment_id varchar, cycle bigint, status varchar, reason varchar);
             create table marts.experiment_verdicts (program varchar, metric varchar, experiment_id varchar, segment varchar,
-                creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double);
+                creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double,
+                difference double, n double, baseline_n double);
+            create table marts.experiment_complaints (program varchar, experiment_id varchar, creative_id varchar, role varchar,
+                launched_in_cycle bigint, people bigint, complaint_rate double, is_stopped boolean, stopped_reason varchar);
             create table marts.program_audience as
                 select 'subject_lines' as program, 'u' || number as user_id, 'new' as segment
                 from range({recipients}) as people (number) where number % 20 <> 3;

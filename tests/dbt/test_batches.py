@@ -190,8 +190,10 @@ PROGRAM = Program.model_validate(
         "dry_run": False,
     }
 )  # fmt: skip
-ROLES = {"plain": ("baseline", 0.2), "good": ("exploit", 0.3), "weak": ("explore", 0.2), "rude": ("exploit", 0.3)}
-RATES = {"plain": 0.05, "good": 0.25, "weak": 0.02, "rude": 0.05}
+ROLES = {
+    "plain": ("baseline", 0.2), "good": ("exploit", 0.3), "weak": ("explore", 0.2), "rude": ("exploit", 0.2), "loud": ("exploit", 0.1),
+}  # fmt: skip
+RATES = {"plain": 0.05, "good": 0.25, "weak": 0.02, "rude": 0.05, "loud": 0.3}
 CYCLE, MONDAY = 202606, dt.datetime.fromisoformat("2026-02-02T05:00:00")
 
 
@@ -202,7 +204,7 @@ def launch(warehouse: Warehouse, now: dt.datetime) -> Launch:
 
 
 def answer(warehouse: Warehouse, batch: int, at: dt.datetime) -> None:
-    """People of a batch click as their arm makes them; of those who got the rude one, a third leave."""
+    """People of a batch click as their arm makes them; a third of the rude one's leave, four of the loud one's complain."""
     rng = np.random.default_rng(batch)
     got = warehouse.rows(
         "select user_id, creative_id from ledger.assignments where batch = ? and creative_id <> 'holdout' order by user_id",
@@ -210,6 +212,8 @@ def answer(warehouse: Warehouse, batch: int, at: dt.datetime) -> None:
     )
     happened = [(row["user_id"], "Email Link Clicked") for row in got if rng.random() < RATES[row["creative_id"]]]
     happened += [(row["user_id"], "Unsubscribed") for row in got if row["creative_id"] == "rude" and rng.random() < 0.3]
+    loud = [row["user_id"] for row in got if row["creative_id"] == "loud"]
+    happened += [(user, "Email Marked as Spam") for user in loud[:4]]
     events = [
         {
             "event_id": f"{batch}/{number}", "source": "mail", "type": "track", "event_name": name, "user_id": user,
@@ -233,7 +237,11 @@ def live(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Wareh
         ]
     ).assign(program="news", cycle=CYCLE, send_number=1, segment="all people", recorded_at=MONDAY)
     creatives = plans[["creative_id", "role", "program", "cycle", "segment", "recorded_at"]].assign(
-        text=plans.creative_id, tags_asked=[[]] * 4, generator="offline", learnings_used=[[]] * 4, is_fallback=False
+        text=plans.creative_id,
+        tags_asked=[[]] * len(ROLES),
+        generator="offline",
+        learnings_used=[[]] * len(ROLES),
+        is_fallback=False,
     )
     approvals = plans[["creative_id", "recorded_at"]].assign(decision="approved", actor="test", reason="fine")
     program = pd.DataFrame(
@@ -263,7 +271,7 @@ def live(project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Wareh
                 posterior_mean double, posterior_sd double)
             """
         )
-    models = ["+int_experiments__batch_progress", "+int_experiments__stopped_arms"]
+    models = ["+int_experiments__batch_progress", "+int_experiments__stopped_arms", "+experiment_complaints"]
     for batch in (1, 2, 3):
         due = MONDAY if batch == 1 else STARTS + dt.timedelta(hours=12 * (batch - 1))
         assert launch(warehouse, due).is_new
@@ -308,6 +316,15 @@ def test_an_arm_that_harms_gets_nothing_more(live: Warehouse) -> None:
     assert chances(live, 2)["rude"] == chances(live, 3)["rude"] == 0
     reasons = live.rows("select batch, reason from ledger.allocations where creative_id = 'rude' order by batch")
     assert [row["reason"] for row in reasons] == ["planned", "stopped: harmed leave", "stopped: harmed leave"]
+
+
+def test_an_arm_over_the_complaint_limit_gets_nothing_more_though_it_leads(live: Warehouse) -> None:
+    assert chances(live, 1)["loud"] > 0
+    assert chances(live, 2)["loud"] == chances(live, 3)["loud"] == 0
+    people = live.rows("select count(*) as n from ledger.assignments where creative_id = 'loud'")[0]["n"]
+    told = f"stopped: 4 of {people} people called it spam ({100 * 4 / people:.3f} %, the limit is 0.100 %)"
+    reasons = live.rows("select batch, reason from ledger.allocations where creative_id = 'loud' order by batch")
+    assert [row["reason"] for row in reasons] == ["planned", told, told]
 
 
 def test_each_batch_is_handed_over_in_a_file_of_its_own(live: Warehouse) -> None:

@@ -109,6 +109,22 @@ def test_a_guardrail_that_is_harmed_after_the_launch_holds_what_has_not_left(hou
     assert any(": rule harmed of rules " in reason for reason in reasons(done, "deferred"))
 
 
+def test_messages_of_a_creative_over_the_complaint_limit_are_withheld_between_two_windows(house: Warehouse) -> None:
+    told = "3 of 40 people called it spam (7.500 %, the limit is 0.100 %)"
+    arms = house.rows("select distinct creative_id from ledger.sends")
+    assert len(arms) == 1
+    with house.connect() as connection:
+        connection.execute(
+            "insert into marts.experiment_complaints values ('subject_lines', ?, ?, 'exploit', 202647, 40, 0.075, true, ?)",
+            [EXPERIMENT, arms[0]["creative_id"], told],
+        )
+        connection.execute("insert into policy.policy values ('harm_stop_arms', 2), ('harm_stop_share', 0.2)")
+    channel = PlayedChannel()
+    done = sent(house, channel)
+    assert channel.taken == []
+    assert f"its creative was stopped: {told}" in reasons(done, "withheld")
+
+
 def test_a_batch_is_judged_by_its_own_number(house: Warehouse) -> None:
     second = [number for number in range(PEOPLE) if number % 2]
     with house.connect() as connection:

@@ -67,7 +67,14 @@ def warehouse_in(folder: Path, people: int = 6000) -> Warehouse:
         connection.execute(
             """
             create table marts.experiment_verdicts (program varchar, metric varchar, experiment_id varchar, segment varchar,
-                creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double)
+                creative_id varchar, cycle bigint, metric_role varchar, verdict varchar, difference_low double,
+                difference double, n double, baseline_n double)
+            """
+        )
+        connection.execute(
+            """
+            create table marts.experiment_complaints (program varchar, experiment_id varchar, creative_id varchar, role varchar,
+                launched_in_cycle bigint, people bigint, complaint_rate double, is_stopped boolean, stopped_reason varchar)
             """
         )
     return warehouse
@@ -132,8 +139,16 @@ def judge(
     arms: int = 4,
     harmful: int = 0,
     health: str = "healthy",
+    metric: str = "leave",
+    difference: float = 0.0,
+    people: int = 900,
+    holdout: str | None = None,
 ) -> None:
-    """What the marts would say of a week's send at the next look: so many arms with a verdict, and so many that harm."""
+    """What the marts would say of a week's send at the next look: so many arms with a verdict, and so many that harm.
+
+    Args:
+        holdout: Verdict on the people who get nothing, if there is one.
+    """
     cycle = cycle_of((MONDAY + week * WEEK).date(), "weekly")
     experiment, look = f"{program.program}-{cycle}-1", cycle + 1
     names = [
@@ -141,23 +156,30 @@ def judge(
         for segment in SEGMENTS
         for role in ("exploit", "explore")
     ]
+    told = [(*place, "stopped_for_harm" if at < harmful else verdict) for at, place in enumerate(names[:arms])]
+    told += [(SEGMENTS[0], "holdout", holdout)] if holdout else []
     rows = [
         [
             program.program,
-            "leave",
+            metric,
             experiment,
             segment,
             name,
             look,
             "guardrail",
-            "stopped_for_harm" if at < harmful else verdict,
-            0.0,
+            said,
+            difference,
+            difference,
+            people,
+            people,
         ]
-        for at, (segment, name) in enumerate(names[:arms])
+        for segment, name, said in told
     ]
     with warehouse.connect() as connection:
         if rows:
-            connection.executemany("insert into marts.experiment_verdicts values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany(
+                "insert into marts.experiment_verdicts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
         reason = None if health == "healthy" else "sample ratio mismatch"
         connection.execute(
             "insert into marts.experiment_health values (?, ?, ?, ?, ?)",

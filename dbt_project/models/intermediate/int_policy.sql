@@ -23,7 +23,7 @@ defaults as (
             'min_units_per_arm', 'min_conversions_per_arm', 'planned_units', 'srm_strength', 'srm_threshold', 'srm_alarm_share',
             'srm_alarm_experiments', 'srm_alarm_unhealthy', 'flat_margin', 'min_exposure_gap', 'drift_z', 'trend_prior_sd',
             'contested_factor', 'half_life_cycles', 'max_age_cycles', 'review_after_days', 'redundant_overlap', 'redundant_remainder',
-            'max_active_per_segment', 'complaint_rate_stop', 'late_grace_days', 'choice_prior_variance',
+            'max_active_per_segment', 'complaint_rate_stop', 'complaint_stop_people', 'late_grace_days', 'choice_prior_variance',
         ] %}
         cast(max(case when name = '{{ name }}' then value end) as double) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -58,6 +58,7 @@ select
     defaults.redundant_remainder,
     defaults.max_active_per_segment,
     defaults.complaint_rate_stop,
+    defaults.complaint_stop_people,
     defaults.choice_prior_variance,
     cast(defaults.late_grace_days as integer) as late_grace_days
 from programs

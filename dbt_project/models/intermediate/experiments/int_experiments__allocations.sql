@@ -7,16 +7,26 @@ arms as (
     select * from {{ ref('int_experiments__arms') }}
 ),
 
+launched as (
+    select distinct program, experiment_id from {{ ref('stg_ledger__arms') }}
+),
+
+-- A past experiment of another program may bear the same id.
 told as (
-    select * from {{ ref('stg_ledger__allocations') }}
+    select
+        launched.program,
+        allocations.*
+    from {{ ref('stg_ledger__allocations') }} as allocations
+    inner join launched on allocations.experiment_id = launched.experiment_id
 ),
 
 batched as (
     select
+        program,
         experiment_id,
         max(batch) as batches
     from told
-    group by experiment_id
+    group by program, experiment_id
 )
 
 select
@@ -30,8 +40,12 @@ select
     arms.are_shares_known,
     coalesce(batched.batches, 1) as batches
 from arms
-left join batched on arms.experiment_id = batched.experiment_id
+left join batched on arms.program = batched.program and arms.experiment_id = batched.experiment_id
 left join told
-    on arms.experiment_id = told.experiment_id and arms.segment = told.segment and arms.creative_id = told.creative_id
+    on
+        arms.program = told.program
+        and arms.experiment_id = told.experiment_id
+        and arms.segment = told.segment
+        and arms.creative_id = told.creative_id
 -- What a later file adds to an experiment came after people were dealt to the arms: it had no chance then.
 where coalesce(told.probability, arms.planned_share) > 0 and not arms.is_late

@@ -1,6 +1,8 @@
 -- One row per experiment, segment, batch, creative and metric (objective and guardrails): early outcomes of a live send in batches, as far
 -- as they are known. What the next batch's chances rest on, and never evidence: windows are still open. Everybody in a batch was
--- assigned at the same time, so inside a batch the arms have had equally long to be answered.
+-- assigned at the same time, so inside a batch the arms have had equally long to be answered. Outcomes are those of
+-- int_experiments__unit_outcomes, by the same definitions and from the same events; sessions and steps alone, which need an order of
+-- events, are known when windows have passed and not before.
 
 with
 
@@ -22,11 +24,12 @@ closings as (
 ),
 
 metrics as (
-    select * from {{ ref('stg_ledger__metrics') }} where role in ('objective', 'guardrail') and value_kind in ('any', 'count', 'sum')
+    select * from {{ ref('int_experiments__metrics') }}
+    where role in ('objective', 'guardrail') and value_kind in ('any', 'count', 'sum', 'days')
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where is_human
+    select * from {{ ref('int_experiments__outcome_events') }}
 ),
 
 -- Sends that still run: once closed, the evidence models speak for them.
@@ -52,7 +55,7 @@ due as (
         {{ time_after_days('open_assignments.assigned_at', 'metrics.after_days') }} as window_starts_at,
         {{ time_after_days('open_assignments.assigned_at', 'metrics.within_days') }} as window_ends_at
     from open_assignments
-    inner join metrics on open_assignments.program = metrics.program
+    inner join metrics on open_assignments.program = metrics.program and open_assignments.experiment_id = metrics.experiment_id
 ),
 
 happened as (
@@ -60,8 +63,11 @@ happened as (
         due.experiment_id,
         due.user_id,
         due.metric,
-        count(*) as events,
-        {{ exact_total('coalesce(events.value, 0)') }} as event_value
+        case
+            when max(due.value_kind) = 'days' then count(distinct cast(events.occurred_at as date))
+            else count(*)
+        end as events,
+        {{ exact_total(told_amount('events.value')) }} as event_value
     from due
     inner join events
         on
@@ -70,6 +76,7 @@ happened as (
             and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
+            and (events.program is null or events.program = due.program)
     group by due.experiment_id, due.user_id, due.metric
 ),
 

@@ -36,6 +36,7 @@ events as (
 posts as (
     select distinct
         {{ sha256_of("concat(arms.experiment_id, '/', arms.creative_id, '/', arms.segment)") }} as send_id,
+        arms.program,
         arms.experiment_id,
         arms.starts_at as scheduled_at
     from arms
@@ -45,16 +46,24 @@ posts as (
         and arms.experiment_id in (select sends.experiment_id from sends)
 ),
 
+-- A past experiment of another program may bear the id of a launched one: it has none of its messages.
+launched as (
+    select distinct program, experiment_id from arms
+),
+
 messages as (
     select
-        send_id,
-        experiment_id,
-        scheduled_at
+        sends.send_id,
+        launched.program,
+        sends.experiment_id,
+        sends.scheduled_at
     from sends
-    where channel not in ('social', 'paid')
+    inner join launched on sends.experiment_id = launched.experiment_id
+    where sends.channel not in ('social', 'paid')
     union all
     select
         send_id,
+        program,
         experiment_id,
         scheduled_at
     from posts
@@ -67,7 +76,11 @@ planned as (
         looks.cycle,
         count(messages.send_id) as messages_planned
     from looks
-    left join messages on looks.experiment_id = messages.experiment_id and looks.as_of >= messages.scheduled_at
+    left join messages
+        on
+            looks.program = messages.program
+            and looks.experiment_id = messages.experiment_id
+            and looks.as_of >= messages.scheduled_at
     group by looks.program, looks.experiment_id, looks.cycle
 ),
 
@@ -83,17 +96,13 @@ stood as (
         count(case when events.standing = 'unknown' then 1 end) as messages_unknown,
         count(case when events.standing = 'waiting' then 1 end) as messages_waiting
     from looks
-    inner join messages on looks.experiment_id = messages.experiment_id
+    inner join messages on looks.program = messages.program and looks.experiment_id = messages.experiment_id
     inner join events
         on
             messages.send_id = events.send_id
             and looks.as_of >= events.recorded_at
             and (events.next_recorded_at is null or looks.as_of < events.next_recorded_at)
     group by looks.program, looks.experiment_id, looks.cycle
-),
-
-launched as (
-    select distinct experiment_id from arms
 )
 
 select
@@ -112,7 +121,7 @@ select
         when stood.messages_told is null then 'no sender of the loop had told of them: they were handed over as files, or nothing has left yet'
     end as messages_withheld_reason
 from planned
-left join launched on planned.experiment_id = launched.experiment_id
+left join launched on planned.program = launched.program and planned.experiment_id = launched.experiment_id
 left join stood
     on
         planned.program = stood.program

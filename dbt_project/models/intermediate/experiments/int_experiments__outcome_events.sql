@@ -1,14 +1,14 @@
 -- One row per happening that some program's metric counts: events as they were told, and what growth metrics are made of, under names of
 -- their own (`Any Activity`, `Net Revenue`, `Friend Signed Up`, `Activation Step`). So any growth metric can be an objective or a guardrail
 -- and is counted by the same rules. Each row carries when the warehouse knew it, so that a past look sees only what it could see.
--- A view: names that no metric asks for cost nothing.
+-- A view: names that no metric asks for cost nothing. Names of former definitions stay: experiments are counted by the one they started under.
 
 {{ config(materialized='view') }}
 
 with
 
 wanted as (
-    select distinct event_name from {{ ref('stg_ledger__metrics') }}
+    select distinct event_name from {{ ref('stg_ledger__metric_definitions') }}
 ),
 
 events as (

@@ -16,6 +16,7 @@ statistics as (
 
 roles as (
     select distinct
+        program,
         experiment_id,
         segment,
         creative_id,
@@ -27,6 +28,7 @@ roles as (
 -- A role is more than the mean of its arms: which of them got how many is part of what it is worth.
 subjects as (
     select
+        program,
         experiment_id,
         segment,
         creative_id,
@@ -35,6 +37,7 @@ subjects as (
     from roles
     union all
     select
+        program,
         experiment_id,
         segment,
         creative_id,
@@ -61,7 +64,8 @@ increments as (
     from statistics
     inner join subjects
         on
-            statistics.experiment_id = subjects.experiment_id
+            statistics.program = subjects.program
+            and statistics.experiment_id = subjects.experiment_id
             and statistics.segment = subjects.segment
             and statistics.creative_id = subjects.creative_id
     group by

@@ -1,6 +1,7 @@
 -- One row per experiment, person and metric, in the cycle that counted it: the first look at which the person's window, and the
 -- grace for late events, had passed. Only events ingested before that look count, so a row never changes once it is written;
 -- each build adds the persons that became mature, and the cost of a day does not grow with history.
+-- Whatever becomes of a metric's definition, an experiment is counted by the one it started under: int_experiments__metrics says how.
 -- The batch was added later: rows counted before it have none, and were one batch.
 
 {{ config(
@@ -16,12 +17,8 @@ assignments as (
     select * from {{ ref('stg_ledger__assignments') }}
 ),
 
-experiments as (
-    select distinct experiment_id, program from {{ ref('stg_ledger__arms') }}
-),
-
 metrics as (
-    select * from {{ ref('stg_ledger__metrics') }}
+    select * from {{ ref('int_experiments__metrics') }}
 ),
 
 cycles as (
@@ -46,9 +43,9 @@ activations as (
     select * from {{ ref('int_people__activation_patterns') }}
 ),
 
-due as (
+matured as (
     select
-        experiments.program,
+        metrics.program,
         assignments.experiment_id,
         assignments.user_id,
         assignments.segment,
@@ -65,17 +62,41 @@ due as (
         cycles.cycle as counted_in_cycle,
         cycles.as_of as counted_as_of
     from assignments
-    inner join experiments on assignments.experiment_id = experiments.experiment_id
-    inner join metrics on experiments.program = metrics.program
-    inner join policy on experiments.program = policy.program
+    inner join metrics on assignments.experiment_id = metrics.experiment_id
+    inner join policy on metrics.program = policy.program
     inner join cycles
         on
-            experiments.program = cycles.program
+            metrics.program = cycles.program
             and {{ time_after_days('assignments.assigned_at', 'metrics.within_days + policy.late_grace_days') }} <= cycles.as_of
             and (
                 cycles.previous_as_of is null
                 or {{ time_after_days('assignments.assigned_at', 'metrics.within_days + policy.late_grace_days') }} > cycles.previous_as_of
             )
+),
+
+{% if is_incremental() %}
+counted_before as (
+    select
+        experiment_id,
+        user_id,
+        metric
+    from {{ this }}
+    where counted_as_of > (select min(assigned_at) from matured)
+),
+
+{% endif %}
+-- Nobody is counted twice for one metric, whatever became of its definition or of the grace for late events in between.
+due as (
+    select matured.*
+    from matured
+    {% if is_incremental() %}
+        left join counted_before
+            on
+                matured.experiment_id = counted_before.experiment_id
+                and matured.user_id = counted_before.user_id
+                and matured.metric = counted_before.metric
+        where counted_before.experiment_id is null
+    {% endif %}
 ),
 
 -- An event that names an experiment counts for that one alone; one that names none (an order) counts for every open window.
@@ -117,7 +138,7 @@ outcomes as (
         user_id,
         metric,
         count(*) as events,
-        cast(sum(coalesce(value, 0)) as double) as event_value
+        {{ exact_total(told_amount('value')) }} as event_value
     from matched
     where value_kind in ('any', 'count', 'sum')
     group by experiment_id, user_id, metric

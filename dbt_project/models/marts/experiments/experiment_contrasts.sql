@@ -93,6 +93,13 @@ effects as (
     inner join policy on paired.program = policy.program
     left join programs on paired.program = programs.program
     left join launched on paired.program = launched.program and paired.experiment_id = launched.experiment_id
+),
+
+widths as (
+    select
+        *,
+        {{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift) as lift_width
+    from effects
 )
 
 select
@@ -118,9 +125,9 @@ select
     difference - {{ half_width('standard_error', 'units', 'tuning_constant', 'alpha') }} as difference_low,
     difference + {{ half_width('standard_error', 'units', 'tuning_constant', 'alpha') }} as difference_high,
     lift,
-    -- On the log scale, where a ratio is symmetric: the interval never reaches -100 %.
-    (1 + lift) * exp(-{{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift)) - 1 as lift_low,
-    (1 + lift) * exp({{ half_width('lift_error', 'units', 'tuning_constant', 'alpha') }} / (1 + lift)) - 1 as lift_high,
+    -- On the log scale, where a ratio is symmetric: the interval never reaches -100 %. Beyond what a number can hold there is none.
+    case when lift_width <= 6e2 then (1 + lift) * exp(-lift_width) - 1 end as lift_low,
+    case when lift_width <= 6e2 then (1 + lift) * exp(lift_width) - 1 end as lift_high,
     case
         when standard_error > 0
             then least({{ log_e_mean('(difference / standard_error)', 'units', 'tuning_constant') }}, 7e2)
@@ -139,4 +146,4 @@ select
         when complier_effect is null
             then concat('the shares reached differ by no more than ', cast(min_exposure_gap as string))
     end as complier_effect_withheld_reason
-from effects
+from widths

@@ -17,12 +17,18 @@ policy as (
     select * from {{ ref('int_policy') }}
 ),
 
--- A metric that the program names no more is what it was when it was named last.
+-- A metric that the program names no more is what it was when it was named last: what was a guardrail at a look stays one there.
 metrics as (
     select
         *,
         value_kind in ('any', 'steps') or (at_least is not null and value_kind <> 'sum') as is_binary
-    from {{ ref('stg_ledger__metrics_ever') }}
+    from (
+        select
+            *,
+            row_number() over (partition by program, metric order by definition_number desc) as from_the_last
+        from {{ ref('stg_ledger__metric_definitions') }}
+    ) as named
+    where from_the_last = 1
 ),
 
 closings as (

@@ -1,19 +1,16 @@
 -- One row per program and metric of its latest definition.
 
-with
-
-programs as (
-    select * from {{ ref('stg_ledger__programs') }}
-),
-
-listed as (
-    select
-        program,
-        {{ each_item(json_list('spec', '$.metrics'), 'metric') }}
-    from programs
-)
-
 select
     program,
-    {{ metric_fields('metric') }}
-from listed
+    metric,
+    event_name,
+    after_days,
+    within_days,
+    at_least,
+    value_kind,
+    cap,
+    role,
+    harm_direction,
+    harm_margin
+from {{ ref('stg_ledger__metric_definitions') }}
+where is_latest
