@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -168,6 +168,9 @@ def aa(
     creative_sd: Annotated[
         float, typer.Option(min=0, max=1, help="Differences between creatives that no tag explains.")
     ] = 0.1,
+    smaller: Annotated[
+        float, typer.Option(min=0.001, max=1, help="People in each arm but the baseline, as a part of --units.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -178,10 +181,8 @@ def aa(
     from orchestration.learn.audit import Setting, audit
 
     dbt = DbtProject()
-    null = Setting(programs, cycles, segments, units, rate, (0.0,) * tags, creative_sd)
-    true = Setting(
-        programs, cycles, segments, units, rate, (math.log1p(effect),) * 2 + (0.0,) * (tags - 2), creative_sd
-    )
+    null = Setting(programs, cycles, segments, units, rate, (0.0,) * tags, creative_sd, smaller=smaller)
+    true = replace(null, effects=(math.log1p(effect),) * 2 + (0.0,) * (tags - 2))
     with err.status("starting") as status:
         noise = audit(null, seed=seed, dbt=dbt, clock=SystemClock(), progress=status.update)
         power = audit(true, seed=seed + 1, dbt=dbt, clock=SystemClock(), progress=status.update)
@@ -190,11 +191,7 @@ def aa(
         return
     out.print(f"Nothing is true ({programs} programs, {cycles} cycles): {noise.ever_false:.1%} ever claimed anything.")
     found = f"{power.found:.0%} of the true tags were proved" if power.found is not None else "no tag is true"
-    wait = (
-        ""
-        if power.median_cycle is None or math.isinf(power.median_cycle)
-        else f", the median one in cycle {power.median_cycle:.0f}"
-    )
+    wait = "" if power.median_cycle is None else f", the median one in cycle {power.median_cycle:.0f}"
     out.print(f"Two tags of {effect:+.0%} are true: {found}{wait}; {power.false_share:.1%} of the claims were false.")
     if power.boast is not None:
         out.print(f"Reported effects were {power.boast:.2f} times the true ones on average.")

@@ -29,6 +29,7 @@ class Setting:
         effects: Log effect of each tag; zeros make a null program.
         creative_sd: Log standard deviation between creatives for reasons that are not tags, shared by the segments.
         skewed: Whether that noise is exponential instead of normal.
+        smaller: People in each arm but the baseline, as a part of ``units``: arms that explore, or were favoured less.
     """
 
     programs: int
@@ -39,6 +40,7 @@ class Setting:
     effects: tuple[float, ...]
     creative_sd: float = 0.0
     skewed: bool = False
+    smaller: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def simulate(setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
     noise = rng.exponential(size=shape) - 1 if setting.skewed else rng.normal(size=shape)
     effects = np.array([0.0, *setting.effects]).reshape(1, 1, -1, 1)
     rates = np.clip(setting.rate * np.exp(effects + setting.creative_sd * noise), 0, 1) * np.ones(setting.segments)
-    outcomes = rng.binomial(setting.units, rates)
+    people = np.full(tags + 1, max(round(setting.units * setting.smaller), 1))
+    people[0] = setting.units
+    outcomes = rng.binomial(people.reshape(1, 1, -1, 1), rates)
     program, cycle, arm, segment = (index.ravel() for index in np.indices(outcomes.shape))
     names: list[list[str]] = [[]] + [[f"tag_{number}"] for number in range(1, tags + 1)]
     return pd.DataFrame(
@@ -80,9 +84,9 @@ def simulate(setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
             "creative_id": np.array([f"c{number}" for number in range(tags + 1)], dtype=object)[arm],
             "segment": np.array([f"s{number + 1}" for number in range(setting.segments)], dtype=object)[segment],
             "metric": "conversion",
-            "n": setting.units,
+            "n": people[arm],
             "sum_y": outcomes.ravel(),
-            "planned_share": 1 / (tags + 1),
+            "planned_share": (people / people.sum())[arm],
             "is_baseline": arm == 0,
             "tags": pd.Series(names, dtype=object).to_numpy()[arm],
         }

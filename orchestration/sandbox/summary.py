@@ -1,5 +1,8 @@
 """What a marketer reads at the end of the demo."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -67,21 +70,22 @@ def print_summary(console: Console, demo: Demo) -> None:
     )
     for contrast in demo.value:
         other = "the baseline text" if contrast["against"] == "baseline" else "creatives written without the learnings"
-        verdict = (
-            "proved"
-            if contrast["difference_low"] > 0
-            else "worse, proved"
-            if contrast["difference_high"] < 0
-            else "not proved yet"
-        )
-        lift = percent_of(contrast["lift"])
+        lift = percent_of(contrast["lift"]) if contrast["lift"] is not None else "nothing to compare with"
         console.print(
-            f"- With the learnings against {other}: {lift} ({contrast['difference']:+.4f} clicks a person, "
-            f"between {contrast['difference_low']:+.4f} and {contrast['difference_high']:+.4f} at every look: {verdict})"
+            f"- With the learnings against {other}: {lift} ({contrast['difference']:+.4f} clicks a person, {_told(contrast)})"
         )
 
     if len(demo.programs) > 1:
         _print_programs(console, demo)
+
+
+def _told(contrast: Mapping[str, Any]) -> str:
+    """The interval of a contrast and what it proves, or why there is none yet."""
+    low, high = contrast["difference_low"], contrast["difference_high"]
+    if low is None:
+        return str(contrast["reason"]).split(";")[0]
+    verdict = "proved" if low > 0 else "worse, proved" if high < 0 else "not proved yet"
+    return f"between {low:+.4f} and {high:+.4f} at every look: {verdict}"
 
 
 def _print_programs(console: Console, demo: Demo) -> None:
@@ -95,7 +99,9 @@ def _print_programs(console: Console, demo: Demo) -> None:
             result.program,
             result.objective,
             percent_of(row["lift"]) if row and row["lift"] is not None else "",
-            f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}" if row else "",
+            f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
+            if row and row["difference_low"] is not None
+            else "",
             str(row["verdict"]).replace("_", " ") if row else "no experiment has closed yet",
             ", ".join(result.active) or "none yet",
             ", ".join(result.false) or "none",

@@ -2,18 +2,25 @@
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from .conftest import LOOP
+# A shell's background job, and what it starts, ignores Ctrl-C.
+LISTENS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+MAIN = "from orchestration.cli import main; main()"
 
 
 def interrupted(place: Path, *arguments: str, there: str, seconds: float) -> tuple[int, str]:
     """How a command ends that is interrupted so long after a file of its warehouse is there."""
     with subprocess.Popen(
-        [*LOOP, *arguments], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", f"{LISTENS}; {MAIN}", *arguments],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         deadline = time.monotonic() + 60
         while not (place / "warehouse" / there).exists() and time.monotonic() < deadline:
@@ -41,9 +48,11 @@ def test_what_keeps_nothing_says_so(place: Path) -> None:
     struck = (
         "from orchestration.learn import planning; planning.plan = lambda *_, **__: signal.raise_signal(signal.SIGINT)"
     )
-    script = f"import signal, sys; {struck}; from orchestration.cli import main; main()"
+    script = f"{LISTENS}; {struck}; {MAIN}"
     command = ["plan", "--effect", "0.1", "--rate", "0.03", "--people", "9000"]
-    done = subprocess.run([LOOP[0], "-c", script, *command], cwd=place, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], cwd=place, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.endswith(
         "interrupted -> you stopped it; it keeps nothing. Run the same command again: it begins anew.\n"
