@@ -59,7 +59,6 @@ def test_a_file_that_grew_adds_what_is_new(place: Path, loop: Command) -> None:
     ("old", "new", "what"),
     [
         ("100,10,0.5", "100,11,0.5", "sum_y, sum_y2"),
-        ("100,10,0.5", "101,10,0.5", "n"),
         ("short", "brief", "tags"),
         ("0.5", "0.25", "planned_share"),
     ],

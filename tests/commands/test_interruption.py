@@ -32,9 +32,9 @@ def interrupted(place: Path, *arguments: str, there: str, seconds: float) -> tup
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.5, 6.0])
 @pytest.mark.parametrize(
-    ("command", "there"), [("build", "loop.duckdb"), ("run", "dagster"), ("demo --cycles 1", "dagster")]
+    ("command", "there", "seconds"),
+    [("build", "loop.duckdb", 0.5), ("run", "dagster", 4.0), ("demo --cycles 1", "dagster", 2.0)],
 )
 def test_an_interrupted_command_says_that_it_goes_on(place: Path, command: str, there: str, seconds: float) -> None:
     code, err = interrupted(place, *command.split(), there=there, seconds=seconds)

@@ -143,10 +143,9 @@ def test_an_inviter_is_who_the_id_belongs_to_now(
     words = [_alias("ann", "host", "2026-02-01"), _alias("bob", "bob too", "2026-02-01")]
     _take(project, warehouse, "2026-04-12T03:00", [*words, _did("z", "Page Viewed", "2026-04-10T10:00")])
     assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 1), ("12", 1, 0), ("19", 1, 0)]
-    assert _differences(project, warehouse, tmp_path / "anew") == []
     _take(project, warehouse, "2026-04-13T03:00", [_alias("carl", "host", "2026-02-02")])
     assert [tuple(row.values()) for row in warehouse.rows(query)] == [("05", 2, 0), ("12", 1, 0), ("19", 1, 0)]
-    assert _differences(project, warehouse, tmp_path / "anew again") == []
+    assert _differences(project, warehouse, tmp_path / "anew") == []
 
 
 @pytest.mark.slow
@@ -189,7 +188,6 @@ def test_steps_that_were_dropped_may_be_named_again(
     define(3, usual, usual)
     _take(project, warehouse, "2026-02-12T03:00", [_did("z", "Page Viewed", "2026-02-11T10:00")])
     assert activated() == [("p", "ann"), ("p", "bob"), ("q", "ann"), ("q", "bob")]
-    assert _differences(project, warehouse, tmp_path / "anew") == []
     first = dt.datetime.fromisoformat("2026-02-10T02:00")
     _take(project, warehouse, "2026-02-10T03:00", [
         _did("copied", "Page Viewed", "2026-01-08T10:00", event_id="copy", received_at=first),
@@ -198,7 +196,7 @@ def test_steps_that_were_dropped_may_be_named_again(
     assert warehouse.rows(days) == [{"day": "08"}]
     people = warehouse.rows("select user_id from intermediate.int_people where signed_up_at is not null order by 1")
     assert [row["user_id"] for row in people] == ["ann", "bob", "carl"]
-    assert _differences(project, warehouse, tmp_path / "anew again") == []
+    assert _differences(project, warehouse, tmp_path / "anew") == []
     _take(project, warehouse, "2026-02-20T03:00", [_did(None, "Page Viewed", "2026-02-19T10:00")])
     [looked] = warehouse.rows("select as_of::varchar as at from intermediate.int_as_of")
     assert looked["at"].startswith("2026-02-20 03:00")

@@ -14,9 +14,9 @@ NOTHING = Setting(programs=25, cycles=20, segments=1, units=10_000, rate=0.005, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("smaller", [0.01, 0.02, 0.1])
+@pytest.mark.parametrize("smaller", [0.01, 0.1])
 def test_small_arms_among_large_ones_teach_nothing(smaller: float) -> None:
-    """A hundred people expect half a conversion, two hundred one, a thousand five: the least that takes part."""
+    """A hundred people expect half a conversion, a thousand five: the least that takes part."""
     found = audit(replace(NOTHING, smaller=smaller), seed=3, dbt=DbtProject(), clock=CLOCK)
     assert found.ever_false <= 0.12  # 5 % of 25 programs, and chance
 
