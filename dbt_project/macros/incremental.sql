@@ -74,15 +74,17 @@
 {#
     Hook that takes the rows of a condition out of a small table, or of one that seldom loses any. Nothing in a full build.
     Spark writes the table anew without them (`macros/spark_rewrites.sql`), if there are any.
+
+    day   the column of a model that is `replaced_by` its day
 #}
-{% macro without_rows(table, condition) %}
+{% macro without_rows(table, condition, day=none) %}
     {%- if not (execute and is_incremental()) -%}{{ return('') }}{%- endif -%}
-    {{ return(adapter.dispatch('without_rows')(table, condition)) }}
+    {{ return(adapter.dispatch('without_rows')(table, condition, day)) }}
 {% endmacro %}
-{% macro default__without_rows(table, condition) %}{{ return('delete from ' ~ table ~ ' where ' ~ condition) }}{% endmacro %}
-{% macro spark__without_rows(table, condition) %}
+{% macro default__without_rows(table, condition, day) %}{{ return('delete from ' ~ table ~ ' where ' ~ condition) }}{% endmacro %}
+{% macro spark__without_rows(table, condition, day) %}
     {%- if run_query('select 1 from ' ~ table ~ ' where ' ~ condition ~ ' limit 1').rows -%}
-        {%- do rewritten(table, 'select * from ' ~ table ~ ' where not coalesce(' ~ condition ~ ', false)') -%}
+        {%- do rewritten(table, 'select * from ' ~ table ~ ' where not coalesce(' ~ condition ~ ', false)', day) -%}
     {%- endif -%}
     {{ return('') }}
 {% endmacro %}

@@ -3,10 +3,11 @@
     table, so what is large is partitioned by day and replaced by partition (`replaced_by`); what is small may be replaced by key.
 #}
 
-{% macro rewritten(table, query) %}
+{% macro rewritten(table, query, day=none) %}
     {%- set draft = table ~ '__rewritten' -%}
     {%- do run_query('drop table if exists ' ~ draft) -%}
-    {%- do run_query('create table ' ~ draft ~ ' using parquet as ' ~ query) -%}
+    {%- set partitions = ' partitioned by (' ~ day ~ ')' if day else '' -%}
+    {%- do run_query('create table ' ~ draft ~ ' using parquet' ~ partitions ~ ' as ' ~ query) -%}
     {%- do run_query('drop table ' ~ table) -%}
     {%- do run_query('alter table ' ~ draft ~ ' rename to ' ~ table) -%}
 {% endmacro %}

@@ -37,6 +37,7 @@ SPEC = {
     "segments": ["new", "regular"],
     "activation": {"steps": ["Signed Up", "Product Viewed", "Order Completed"], "within_days": 10},
 }
+FORMER = SPEC | {"activation": {"steps": ["Signed Up", "Lesson Finished"], "within_days": 10}}
 RATES = [("USD", "2025-12-01", 0.8), ("USD", "2026-02-01", 0.5)]
 Row = dict[str, Any]
 
@@ -47,7 +48,7 @@ def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int
     fixed = {"program": "news", "recorded_at": START}
     looks = {202603: START + dt.timedelta(days=14), 202607: as_of}
     tables: dict[str, list[Row]] = {
-        "ledger.programs": [{**fixed, "version": "v1", "spec": json.dumps(SPEC)}],
+        "ledger.programs": [{**fixed, "version": "v1", "spec": json.dumps(FORMER)}],
         "ledger.cycles": [{**fixed, "cycle": c, "as_of": at, "program_version": "v1"} for c, at in looks.items()],
         "ledger.creative_tags": [
             {"creative_id": "asks", "tag": "question", "source": "extractor", "taxonomy_version": "t"},
@@ -65,6 +66,14 @@ def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int
             connection.register("told", frame[[name for name in frame.columns if name in names]])
             connection.execute(f"insert into {table} by name select * from told")
             connection.unregister("told")
+
+
+def redefine(warehouse: Warehouse) -> None:
+    """Lets the program's activation take other steps; that of before is then needed by nobody."""
+    now = START + dt.timedelta(minutes=1)
+    warehouse.append(
+        {"ledger.programs": [{"program": "news", "version": "v2", "spec": json.dumps(SPEC), "recorded_at": now}]}
+    )
 
 
 def _send(

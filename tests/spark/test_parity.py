@@ -12,7 +12,7 @@ from tests.conftest import parsed_before
 from tests.dbt.conftest import receive
 from tests.dbt.histories import random_history
 from tests.dbt.past_experiments import random_program, warehouse_with
-from tests.spark.live import launch, report
+from tests.spark.live import launch, redefine, report
 from tests.spark.parity import difference, keys_of_marts
 
 REASON = missing()
@@ -71,6 +71,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
         for batch in batches:
             receive(distributed, batch)
         spark.build(distributed, select=MARTS, command="run")
+        if batches[0] is history.batches[0]:
+            redefine(distributed)
+    redefine(embedded)
     for batch in history.batches:
         receive(embedded, batch)
     duckdb.build(embedded, select=MARTS, command="run")

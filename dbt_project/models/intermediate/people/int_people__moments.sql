@@ -12,7 +12,7 @@
     on_schema_change='fail',
     pre_hook=[
         "{{ without_days(this, 'activity_on', days_made_anew(this)) }}",
-        "{{ without_rows(this, steps_not_needed(['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced'])) }}",
+        "{{ without_rows(this, steps_not_needed(['Signed Up', 'Invite Sent', 'Unsubscribed', 'Email Marked as Spam', 'Email Bounced']), 'activity_on') }}",
     ],
     **replaced_by('activity_on'),
 ) }}
