@@ -34,7 +34,7 @@ def interrupted(place: Path, *arguments: str, there: str, seconds: float) -> tup
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "there", "seconds"),
-    [("build", "loop.duckdb", 0.5), ("run", "dagster", 4.0), ("demo --cycles 1", "dagster", 2.0)],
+    [("build", "loop.duckdb", 0.5), ("run", "dagster", 4.0)],
 )
 def test_an_interrupted_command_says_that_it_goes_on(place: Path, command: str, there: str, seconds: float) -> None:
     code, err = interrupted(place, *command.split(), there=there, seconds=seconds)

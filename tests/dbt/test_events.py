@@ -131,7 +131,7 @@ def test_identities_are_looked_for_among_new_events_and_none_is_missed(
     marks = []
     for ingested, arrived in loads:
         arrive(warehouse, ingested, *arrived)
-        project.build(warehouse, select=GROWTH_MODELS, exclude=["test_type:unit"])
+        project.build(warehouse, select=GROWTH_MODELS, command="run")
         [mark] = (
             warehouse.rows("""select max(built_through)::date::varchar as through, max(received_events) as received,
             count(event_id) as events from staging.stg_events__identities""")
