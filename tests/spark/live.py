@@ -1,4 +1,4 @@
-"""Two sends of a live program and a platform's daily numbers, so that no mart of experiments or channels is empty."""
+"""Three sends of a live program and a platform's daily numbers, so that no mart of experiments or channels is empty."""
 
 import datetime as dt
 import json
@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 
 def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int = 1000) -> None:
-    """Fills ledger and raw with two sends whose windows have passed by the second cycle's as-of time."""
+    """Fills ledger and raw with three sends whose windows have passed by the second cycle's as-of time."""
     rng = np.random.default_rng(seed)
     fixed = {"program": "news", "recorded_at": START}
     looks = {202603: START + dt.timedelta(days=14), 202607: as_of}
@@ -57,8 +57,14 @@ def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int
         **{f"ledger.{name}": [] for name in ("experiments", "arms", "assignments", "sends")},
         "raw.events": [],
     }
-    for number, experiment in enumerate(("e1", "e2")):
-        _send(rng, tables, experiment, START + dt.timedelta(days=3 + 7 * number), people)
+    # Of the last one complaints are still counted.
+    starts = {
+        "e1": START + dt.timedelta(days=3),
+        "e2": START + dt.timedelta(days=10),
+        "e3": as_of - dt.timedelta(days=9),
+    }
+    for experiment, at in starts.items():
+        _send(rng, tables, experiment, at, people)
     with warehouse.connect() as connection:
         for table, rows in tables.items():
             names = {name for name, *_ in connection.execute(f"select * from {table} limit 0").description}
