@@ -135,5 +135,5 @@ def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, subject: str) 
             subject,
             f"says otherwise than {earlier} of {at:%Y-%m-%d} about {rows:,} increments (first: {', '.join(names)} of {metric}, program "
             f"{program}, experiment {experiment}, segment {segment}, creative {creative}, cycle {cycle})",
-            f"If this file is right, take the other back: `loop imports withdraw {import_id[:12]}`, then import it again.",
+            f"If this file is right, take the other back: `loop imports withdraw {import_id[:12]} --reason WHY`, then import it again.",
         )

@@ -75,7 +75,7 @@ def test_a_corrected_file_is_refused_until_the_first_is_taken_back(
     )
     assert counted(place) == [("e", "a", 10), ("e", "b", 12)]
 
-    import_id = refused.err.split("loop imports withdraw ")[1].split("`")[0]
+    import_id = refused.err.split("loop imports withdraw ")[1].split()[0]
     assert loop("imports", "withdraw", import_id, "--reason", "typing error").code == 0
     assert counted(place) == []
     assert loop("import", "corrected.csv").out.startswith("2 rows read, 2 accepted")
