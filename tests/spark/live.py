@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 
 def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int = 1000) -> None:
-    """Fills ledger and raw with three sends whose windows have passed by the second cycle's as-of time."""
+    """Fills ledger and raw with two sends whose windows have passed by the second cycle's as-of time."""
     rng = np.random.default_rng(seed)
     fixed = {"program": "news", "recorded_at": START}
     looks = {202603: START + dt.timedelta(days=14), 202607: as_of}
@@ -57,14 +57,25 @@ def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int
         **{f"ledger.{name}": [] for name in ("experiments", "arms", "assignments", "sends")},
         "raw.events": [],
     }
-    # Of the last one complaints are still counted.
-    starts = {
-        "e1": START + dt.timedelta(days=3),
-        "e2": START + dt.timedelta(days=10),
-        "e3": as_of - dt.timedelta(days=9),
+    for number, experiment in enumerate(("e1", "e2")):
+        _send(rng, tables, experiment, START + dt.timedelta(days=3 + 7 * number), people)
+    _write(warehouse, tables)
+
+
+def go_on(warehouse: Warehouse, as_of: dt.datetime, seed: int = 12, people: int = 1000) -> None:
+    """A third send, of which complaints are still counted, and other steps of the activation: nobody needs those of before any more."""
+    now = START + dt.timedelta(minutes=1)
+    program = {"program": "news", "version": "v2", "spec": json.dumps(SPEC), "recorded_at": now}
+    tables: dict[str, list[Row]] = {
+        "ledger.programs": [program],
+        **{f"ledger.{name}": [] for name in ("experiments", "arms", "assignments", "sends")},
+        "raw.events": [],
     }
-    for experiment, at in starts.items():
-        _send(rng, tables, experiment, at, people)
+    _send(np.random.default_rng(seed), tables, "e3", as_of - dt.timedelta(days=9), people)
+    _write(warehouse, tables)
+
+
+def _write(warehouse: Warehouse, tables: dict[str, list[Row]]) -> None:
     with warehouse.connect() as connection:
         for table, rows in tables.items():
             names = {name for name, *_ in connection.execute(f"select * from {table} limit 0").description}
@@ -72,14 +83,6 @@ def launch(warehouse: Warehouse, as_of: dt.datetime, seed: int = 11, people: int
             connection.register("told", frame[[name for name in frame.columns if name in names]])
             connection.execute(f"insert into {table} by name select * from told")
             connection.unregister("told")
-
-
-def redefine(warehouse: Warehouse) -> None:
-    """Lets the program's activation take other steps; that of before is then needed by nobody."""
-    now = START + dt.timedelta(minutes=1)
-    warehouse.append(
-        {"ledger.programs": [{"program": "news", "version": "v2", "spec": json.dumps(SPEC), "recorded_at": now}]}
-    )
 
 
 def _send(

@@ -12,7 +12,7 @@ from tests.conftest import parsed_before
 from tests.dbt.conftest import receive
 from tests.dbt.histories import random_history
 from tests.dbt.past_experiments import random_program, warehouse_with
-from tests.spark.live import launch, redefine, report
+from tests.spark.live import go_on, launch, report
 from tests.spark.parity import difference, keys_of_marts
 
 REASON = missing()
@@ -72,8 +72,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
             receive(distributed, batch)
         spark.build(distributed, select=MARTS, command="run")
         if batches[0] is history.batches[0]:
-            redefine(distributed)
-    redefine(embedded)
+            go_on(distributed, history.as_of)
+    go_on(embedded, history.as_of)
     for batch in history.batches:
         receive(embedded, batch)
     duckdb.build(embedded, select=MARTS, command="run")
