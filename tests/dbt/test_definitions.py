@@ -28,8 +28,16 @@ def metric(name: str, event: str, within_days: int, **more: Any) -> dict[str, An
     return {"name": name, "event": event, "within_days": within_days, "value": "any", "role": "objective", **more}
 
 
-def define(warehouse: Warehouse, version: str, days: float, *metrics: dict[str, Any], batches: int = 1) -> None:
-    spec = json.dumps({"channel": "email", "metrics": list(metrics), "tags": [], "experiments": {"batches": batches}})
+def define(
+    warehouse: Warehouse,
+    version: str,
+    days: float,
+    *metrics: dict[str, Any],
+    batches: int = 1,
+    steps: tuple[str, ...] = (),
+) -> None:
+    program = {"channel": "email", "metrics": list(metrics), "tags": [], "experiments": {"batches": batches}}
+    spec = json.dumps(program | ({"activation": {"steps": steps, "within_days": 7}} if steps else {}))
     add(warehouse, "ledger.programs", [{"program": "news", "version": version, "spec": spec, "recorded_at": on(days)}])
 
 
@@ -152,6 +160,31 @@ def test_a_window_that_gets_shorter_counts_those_in_flight_by_the_one_they_start
     look(warehouse, 202607, 13)
     build(project, warehouse, COUNTED)
     assert counted(warehouse, "e1") == [("click", 202607, 10, 2.0)]
+
+
+def test_activation_steps_that_change_hold_for_later_experiments(project: DbtProject, warehouse: Warehouse) -> None:
+    activated = metric("activated", "Activation Step", 3, value="steps")
+    taken = metric("taken", "Activation Step", 3, value="count")
+    define(warehouse, "v1", 0, activated, taken, steps=("Product Viewed", "Order Completed"))
+    launch(warehouse, "e1", 0, {1: [("a", 5), ("b", 5)]})
+    define(warehouse, "v2", 1, activated, taken, steps=("Product Viewed", "Invite Sent"))
+    launch(warehouse, "e2", 2, {1: [("a", 5), ("b", 5)]})
+    for experiment, days in (("e1", 0), ("e2", 2)):
+        person = f"{experiment}/1/a"
+        happen(warehouse, [
+            ("Product Viewed", f"{person}0", days + 1, None), ("Order Completed", f"{person}0", days + 1.5, None),
+            ("Product Viewed", f"{person}1", days + 1, None), ("Invite Sent", f"{person}1", days + 1.5, None),
+            ("Invite Sent", f"{person}2", days + 1, None), ("Product Viewed", f"{person}2", days + 1.5, None),
+        ])  # fmt: skip
+    look(warehouse, 202606, 6)
+    build(project, warehouse, COUNTED, "int_experiments__outcome_events", "int_experiments__steps")
+    assert counted(warehouse, "e1") == [("activated", 202606, 10, 1.0), ("taken", 202606, 10, 4.0)]
+    assert counted(warehouse, "e2") == [("activated", 202606, 10, 1.0), ("taken", 202606, 10, 5.0)]
+    [who] = warehouse.rows("""
+        select string_agg(user_id, ' ' order by user_id) as people
+        from intermediate.int_experiments__unit_outcomes where metric = 'activated' and outcome = 1
+    """)
+    assert who["people"] == "e1/1/a0 e2/1/a1"
 
 
 def test_sums_of_values_are_exact_and_a_slip_breaks_no_build(project: DbtProject, warehouse: Warehouse) -> None:

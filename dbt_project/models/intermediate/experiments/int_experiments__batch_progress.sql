@@ -49,6 +49,7 @@ due as (
         open_assignments.*,
         metrics.metric,
         metrics.event_name,
+        metrics.steps,
         metrics.value_kind,
         metrics.cap,
         metrics.at_least,
@@ -76,7 +77,7 @@ happened as (
             and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
-            and (events.program is null or events.program = due.program)
+            and (events.program is null or (events.program = due.program and events.steps = due.steps))
     group by due.experiment_id, due.user_id, due.metric
 ),
 

@@ -56,6 +56,7 @@ select
     chosen.metric,
     chosen.definition_number,
     chosen.event_name,
+    chosen.steps,
     chosen.after_days,
     chosen.within_days,
     chosen.at_least,

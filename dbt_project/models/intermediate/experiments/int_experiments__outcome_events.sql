@@ -17,16 +17,17 @@ events as (
 
 steps as (
     select distinct
-        steps.program,
-        steps.event_name,
-        min(steps.step_number) over (partition by steps.program, steps.event_name) as token
-    from {{ ref('int_people__activation_steps') }} as steps
-    inner join wanted on wanted.event_name = 'Activation Step'
+        program,
+        steps,
+        event_name,
+        token
+    from {{ ref('int_experiments__steps') }}
 )
 
 select
     events.event_name,
     cast(null as string) as program,
+    cast(null as string) as steps,
     events.source,
     events.event_id,
     events.user_id,
@@ -42,6 +43,7 @@ union all
 select
     wanted.event_name,
     cast(null as string) as program,
+    cast(null as string) as steps,
     events.source,
     events.event_id,
     events.user_id,
@@ -57,6 +59,7 @@ union all
 select
     wanted.event_name,
     cast(null as string) as program,
+    cast(null as string) as steps,
     entries.source,
     entries.event_id,
     entries.user_id,
@@ -72,6 +75,7 @@ union all
 select
     wanted.event_name,
     cast(null as string) as program,
+    cast(null as string) as steps,
     'referrals' as source,
     referrals.user_id as event_id,
     referrals.invited_by as user_id,
@@ -86,6 +90,7 @@ union all
 select
     'Activation Step' as event_name,
     steps.program,
+    steps.steps,
     events.source,
     events.event_id,
     events.user_id,

@@ -39,8 +39,15 @@ events as (
     select * from {{ ref('int_experiments__outcome_events') }}
 ),
 
-activations as (
-    select * from {{ ref('int_people__activation_patterns') }}
+-- The steps in order, as a pattern for `like` over the tokens of a person's steps: %|1|%|2|%|3|%. A step named twice has one token, that of
+-- its first place, and the pattern asks for it twice.
+patterns as (
+    select
+        program,
+        steps,
+        concat('%', {{ joined_text("concat('|', token, '|%')", 'step_number') }}) as pattern
+    from {{ ref('int_experiments__steps') }}
+    group by program, steps
 ),
 
 matured as (
@@ -54,6 +61,7 @@ matured as (
         assignments.batch,
         metrics.metric,
         metrics.event_name,
+        metrics.steps,
         metrics.value_kind,
         metrics.cap,
         metrics.at_least,
@@ -107,6 +115,7 @@ matched as (
         due.user_id,
         due.metric,
         due.value_kind,
+        due.steps,
         events.occurred_at,
         events.value,
         events.token
@@ -119,7 +128,7 @@ matched as (
             and events.occurred_at < due.window_ends_at
             and events.ingested_at <= due.counted_as_of
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
-            and (events.program is null or events.program = due.program)
+            and (events.program is null or (events.program = due.program and events.steps = due.steps))
 ),
 
 gapped as (
@@ -167,10 +176,10 @@ outcomes as (
         matched.user_id,
         matched.metric,
         case when {{ joined_text("concat('|', matched.token, '|')", 'matched.occurred_at, matched.token') }}
-                like max(activations.pattern) then 1 else 0 end as events,
+                like max(patterns.pattern) then 1 else 0 end as events,
         cast(null as double) as event_value
     from matched
-    inner join activations on matched.program = activations.program
+    inner join patterns on matched.program = patterns.program and matched.steps = patterns.steps
     where matched.value_kind = 'steps'
     group by matched.experiment_id, matched.user_id, matched.metric
 ),
@@ -190,7 +199,7 @@ before as (
             and events.occurred_at >= {{ time_after_days('due.assigned_at', -28) }}
             and events.occurred_at < due.assigned_at
             and events.ingested_at <= due.counted_as_of
-            and (events.program is null or events.program = due.program)
+            and (events.program is null or (events.program = due.program and events.steps = due.steps))
     group by due.experiment_id, due.user_id, due.metric
 ),
 

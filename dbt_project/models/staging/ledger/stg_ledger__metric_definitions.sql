@@ -16,6 +16,7 @@ listed as (
         definition_number,
         recorded_at,
         from_the_last = 1 as is_latest,
+        {{ json_text('spec', '$.activation.steps') }} as steps,
         {{ each_item(json_list('spec', '$.metrics'), 'metric') }}
     from definitions
 )
@@ -27,6 +28,7 @@ select
     is_latest,
     {{ json_text('metric', '$.name') }} as metric,
     {{ json_text('metric', '$.event') }} as event_name,
+    case when {{ json_text('metric', '$.event') }} = 'Activation Step' then steps end as steps,
     cast(coalesce({{ json_text('metric', '$.after_days') }}, '0') as integer) as after_days,
     cast({{ json_text('metric', '$.within_days') }} as integer) as within_days,
     cast({{ json_text('metric', '$.at_least') }} as double) as at_least,
