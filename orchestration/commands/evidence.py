@@ -12,6 +12,10 @@ from orchestration.commands.console import JsonOption, WarehouseOption, err, out
 from orchestration.edges.clock import SystemClock
 from orchestration.errors import Refusal
 
+ProgramOption = Annotated[
+    str | None, typer.Option("--program", help="Judge by the thresholds of this program; else by the policy's.")
+]
+
 
 def import_(
     file: Path,
@@ -65,6 +69,7 @@ def backtest(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="target=column or target:=constant; may repeat.")
     ] = None,
+    program: ProgramOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What would have been learned, and when, from past experiments."""
@@ -80,6 +85,7 @@ def backtest(
             SystemClock(),
             dbt=DbtProject(),
             taxonomy=Taxonomy.load(),
+            thresholds=_thresholds_of(program),
             progress=status.update,
         )
     if as_json:
@@ -124,6 +130,32 @@ def _mapping(as_: str | None, file: Path | None, kind: str, sets: list[str]) -> 
             )
         flags[target.rstrip(":")] = f"={value}" if target.endswith(":") else value
     return Mapping.from_flags(flags, base)
+
+
+def _thresholds_of(name: str | None) -> Any:
+    """The thresholds of a program in ``LOOP_PROGRAMS``; None for no name.
+
+    Raises:
+        Refusal: if there is no such program.
+    """
+    from orchestration.programs.definition import read_programs
+
+    if name is None:
+        return None
+    programs = {program.program: program for program in read_programs(settings_for(None).programs)}
+    if name not in programs:
+        raise Refusal(f"--program {name}", "is no program", f"Choose one of {', '.join(programs)}.")
+    return programs[name].thresholds
+
+
+def _require_possible(effect: float, rate: float) -> None:
+    """Refuses an effect that would make more than everybody convert."""
+    if rate * (1 + effect) > 1:
+        raise Refusal(
+            f"--effect {effect:g}",
+            f"would raise a rate of {rate:g} to {rate * (1 + effect):g}, above 1",
+            "Give a relative change: 0.1 is +10 %.",
+        )
 
 
 def _print_report(report: Any) -> None:
@@ -171,6 +203,13 @@ def aa(
     smaller: Annotated[
         float, typer.Option(min=0.001, max=1, help="People in each arm but the baseline, as a part of --units.")
     ] = 1.0,
+    value_sd: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=3, help="A conversion is worth money: log standard deviation of orders, 1 is usual of a shop."
+        ),
+    ] = None,
+    program: ProgramOption = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -180,12 +219,17 @@ def aa(
     from orchestration.edges.dbt import DbtProject
     from orchestration.learn.audit import Setting, audit
 
-    dbt = DbtProject()
-    null = Setting(programs, cycles, segments, units, rate, (0.0,) * tags, creative_sd, smaller=smaller)
+    _require_possible(effect, rate)
+    dbt, thresholds = DbtProject(), _thresholds_of(program)
+    null = Setting(
+        programs, cycles, segments, units, rate, (0.0,) * tags, creative_sd, smaller=smaller, value_sd=value_sd
+    )
     true = replace(null, effects=(math.log1p(effect),) * 2 + (0.0,) * (tags - 2))
     with err.status("starting") as status:
-        noise = audit(null, seed=seed, dbt=dbt, clock=SystemClock(), progress=status.update)
-        power = audit(true, seed=seed + 1, dbt=dbt, clock=SystemClock(), progress=status.update)
+        noise, power = (
+            audit(one, seed=number, dbt=dbt, clock=SystemClock(), thresholds=thresholds, progress=status.update)
+            for number, one in enumerate((null, true), seed)
+        )
     if as_json:
         sys.stdout.write(json.dumps({"null": asdict(noise), "power": asdict(power)}) + "\n")
         return
@@ -210,12 +254,7 @@ def plan(
     from orchestration.learn.planning import LONGEST
     from orchestration.learn.planning import plan as make_plan
 
-    if rate * (1 + effect) > 1:
-        raise Refusal(
-            f"--effect {effect:g}",
-            f"would raise a rate of {rate:g} to {rate * (1 + effect):g}, above 1",
-            "Give a relative change: 0.1 is +10 %.",
-        )
+    _require_possible(effect, rate)
     per_arm = people // arms
     if per_arm < 1 or effect == 0:
         raise Refusal(

@@ -11,12 +11,17 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from orchestration.edges.clock import Clock
 from orchestration.edges.dbt import DbtProject
 from orchestration.learn.backtest import backtest
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.mapping import Mapping
+from orchestration.programs.definition import Thresholds
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Setting:
         creative_sd: Log standard deviation between creatives for reasons that are not tags, shared by the segments.
         skewed: Whether that noise is exponential instead of normal.
         smaller: People in each arm but the baseline, as a part of ``units``: arms that explore, or were favoured less.
+        value_sd: Log standard deviation of what a conversion is worth (1 on average), as orders are; None where each counts 1.
     """
 
     programs: int
@@ -41,6 +47,7 @@ class Setting:
     creative_sd: float = 0.0
     skewed: bool = False
     smaller: float = 1.0
+    value_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,11 @@ def simulate(setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
     rates = np.clip(setting.rate * np.exp(effects + setting.creative_sd * noise), 0, 1) * np.ones(setting.segments)
     people = np.full(tags + 1, max(round(setting.units * setting.smaller), 1))
     people[0] = setting.units
-    outcomes = rng.binomial(people.reshape(1, 1, -1, 1), rates)
-    program, cycle, arm, segment = (index.ravel() for index in np.indices(outcomes.shape))
+    conversions = rng.binomial(people.reshape(1, 1, -1, 1), rates)
+    outcomes = (
+        {"sum_y": conversions.ravel()} if setting.value_sd is None else _worth(conversions, setting.value_sd, rng)
+    )
+    program, cycle, arm, segment = (index.ravel() for index in np.indices(conversions.shape))
     names: list[list[str]] = [[]] + [[f"tag_{number}"] for number in range(1, tags + 1)]
     return pd.DataFrame(
         {
@@ -85,12 +95,25 @@ def simulate(setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
             "segment": np.array([f"s{number + 1}" for number in range(setting.segments)], dtype=object)[segment],
             "metric": "conversion",
             "n": people[arm],
-            "sum_y": outcomes.ravel(),
+            **outcomes,
             "planned_share": (people / people.sum())[arm],
             "is_baseline": arm == 0,
             "tags": pd.Series(names, dtype=object).to_numpy()[arm],
         }
     )
+
+
+def _worth(conversions: Counts, log_sd: float, rng: np.random.Generator) -> dict[str, Floats]:
+    """Sum and sum of squares of lognormal values of mean 1, one for each conversion of a row. [program, ...] -> [row]"""
+    sums, squares = [], []
+    for counts in conversions.reshape(
+        len(conversions), -1
+    ):  # a program at a time: all values at once could be billions
+        row = np.repeat(np.arange(counts.size), counts)
+        values = np.exp(rng.normal(-(log_sd**2) / 2, log_sd, row.size))
+        sums.append(np.bincount(row, values, counts.size))
+        squares.append(np.bincount(row, values**2, counts.size))
+    return {"sum_y": np.concatenate(sums), "sum_y2": np.concatenate(squares)}
 
 
 def audit(
@@ -99,9 +122,14 @@ def audit(
     seed: int,
     dbt: DbtProject,
     clock: Clock,
+    thresholds: Thresholds | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Audit:
-    """Simulates programs, runs them through the real models and counts what was claimed."""
+    """Simulates programs, runs them through the real models and counts what was claimed.
+
+    Args:
+        thresholds: By which they are judged; the policy's where None, or where it has none of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="loop-audit-") as scratch:
         folder = Path(scratch)
         progress(f"simulating {setting.programs} programs of {setting.cycles} cycles")
@@ -114,6 +142,7 @@ def audit(
             clock,
             dbt=dbt,
             taxonomy=Taxonomy.load(),
+            thresholds=thresholds,
             progress=progress,
         )
         return judge(setting, done.learnings)

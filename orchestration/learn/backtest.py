@@ -1,5 +1,7 @@
 """What would have been learned, and when, from past experiments: the real models over a file of results."""
 
+import datetime as dt
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from orchestration.learn.tagging import tag_texts
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.imports import ImportReport, import_file
 from orchestration.measure.mapping import Mapping
+from orchestration.programs.definition import Thresholds
 
 LEARNINGS = """
     select program, cycle, tag, segment, metric, status, grade, effect, ci_low, ci_high, e_value, n_experiments, n_creatives, reason
@@ -57,6 +60,7 @@ def backtest(
     *,
     dbt: DbtProject,
     taxonomy: Taxonomy,
+    thresholds: Thresholds | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Backtest:
     """Runs the evidence engine over a file of past results in a warehouse of its own.
@@ -64,6 +68,7 @@ def backtest(
     Args:
         results: Parquet, CSV or NDJSON in the columns that ``mapping`` names.
         out: Folder for ``learnings.parquet`` and ``experiment_health.parquet``, each replaced as a whole.
+        thresholds: By which every program of the file is judged; the policy's where None, or where it has none of its own.
 
     Raises:
         Refusal: if the file or the mapping cannot be used, or ``out`` cannot be written.
@@ -77,6 +82,8 @@ def backtest(
         warehouse.migrate()
         progress("reading the results")
         imported = import_file(warehouse, results, mapping, clock)
+        if thresholds is not None:
+            _judge_by(warehouse, thresholds, clock.now())
         progress("reading tags from the texts")
         tag_texts(warehouse, taxonomy, clock.now())
         progress("weighing the evidence")
@@ -93,6 +100,14 @@ def backtest(
     return Backtest(
         imported, out / "learnings.parquet", out / "experiment_health.parquet", tuple(nodes), summary, verdicts
     )
+
+
+def _judge_by(warehouse: Warehouse, thresholds: Thresholds, now: dt.datetime) -> None:
+    """Gives every program of the results a definition that says nothing but these thresholds."""
+    spec = json.dumps({"thresholds": thresholds.model_dump()})
+    programs = warehouse.rows("select distinct program from raw.results order by program")
+    fixed = {"version": "thresholds", "spec": spec, "recorded_at": now}
+    warehouse.append({"ledger.programs": [{**row, **fixed} for row in programs]})
 
 
 _VERDICTS = """

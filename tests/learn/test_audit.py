@@ -3,11 +3,13 @@
 import datetime as dt
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from orchestration.edges.clock import FixedClock
 from orchestration.edges.dbt import DbtProject
-from orchestration.learn.audit import Setting, audit
+from orchestration.learn.audit import Setting, audit, simulate
+from orchestration.programs.definition import Thresholds
 
 CLOCK = FixedClock(dt.datetime.fromisoformat("2026-01-05"))
 NOTHING = Setting(programs=25, cycles=20, segments=1, units=10_000, rate=0.005, effects=(0.0, 0.0), smaller=0.01)
@@ -29,3 +31,29 @@ def test_more_people_do_not_learn_later() -> None:
     waits = [one.median_cycle for one in found]
     assert None not in waits, "found in less than half of the programs"
     assert waits[1] <= waits[0] + 1
+
+
+@pytest.mark.slow
+def test_what_conversions_are_worth_teaches_nothing_either() -> None:
+    worth = Setting(
+        programs=25, cycles=20, segments=1, units=20_000, rate=0.02, effects=(0.0, 0.0), smaller=0.1, value_sd=1.0
+    )
+    assert audit(worth, seed=5, dbt=DbtProject(), clock=CLOCK).ever_false <= 0.12
+
+
+def test_conversions_are_worth_one_on_average_and_spread_as_asked() -> None:
+    told = simulate(Setting(3, 5, 2, 20_000, 0.5, (0.0,), value_sd=0.8), np.random.default_rng(1))
+    conversions = 10_000 * len(told)
+    assert told.sum_y.sum() / conversions == pytest.approx(1, abs=0.01)
+    assert told.sum_y2.sum() / conversions == pytest.approx(np.exp(0.8**2), rel=0.05)
+    assert len(told) == 3 * 5 * 2 * 2
+
+
+@pytest.mark.slow
+def test_it_judges_by_the_thresholds_of_a_program() -> None:
+    true = Setting(programs=3, cycles=12, segments=1, units=20_000, rate=0.05, effects=(0.7, 0.0))
+    found = [
+        audit(true, seed=6, dbt=DbtProject(), clock=CLOCK, thresholds=thresholds).found
+        for thresholds in (Thresholds(), Thresholds(min_experiments=13))
+    ]
+    assert found == [1.0, 0.0]
