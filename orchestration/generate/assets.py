@@ -21,6 +21,8 @@ from orchestration.resources import ClockResource, ProgramsResource, TurnResourc
         dg.AssetKey(["marts", "tag_posteriors"]),
         dg.AssetKey(["marts", "program_audience"]),
         dg.AssetKey(["marts", "loop_value"]),
+        dg.AssetKey(["marts", "experiment_verdicts"]),
+        dg.AssetKey(["marts", "experiment_complaints"]),
     ],
     partitions_def=PARTITIONS,
     backfill_policy=ONE_BY_ONE,

@@ -31,7 +31,7 @@ def proven_texts(tags: Sequence[str], sent: Sequence[SentText], policy: Mapping[
 
     Args:
         tags: Tags the program steers.
-        sent: Rows of one comparison stand together.
+        sent: Rows of one comparison stand together. What did harm anywhere is learned from, and sent to nobody again.
         policy: Needs choice_prior_variance, particular_variance and draw_width.
     """
     particular = policy["particular_variance"]
@@ -43,7 +43,10 @@ def proven_texts(tags: Sequence[str], sent: Sequence[SentText], policy: Mapping[
             rates, variances = np.array([row.log_rate for row in arms]), np.array([row.variance for row in arms])
             beliefs.learn_rates([row.text for row in arms], rates, variances)
     by_segment: dict[str, tuple[str, ...]] = {}
+    harmful = {row.text for row in sent if row.did_harm}
     for row in sent:
-        if row.role in {"exploit", "explore"} and row.text not in by_segment.get(row.segment, ()):
+        if row.role not in {"exploit", "explore"} or row.text in harmful:
+            continue
+        if row.text not in by_segment.get(row.segment, ()):
             by_segment[row.segment] = (*by_segment.get(row.segment, ()), row.text)
     return Proven(beliefs, by_segment, policy["draw_width"], particular)

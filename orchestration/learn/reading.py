@@ -73,6 +73,7 @@ class SentText:
     Attributes:
         comparison: Names experiment and segment: what the log rate is comparable within.
         tags: Steered tags of the text.
+        did_harm: Whether it was stopped in that experiment, for complaints or for harm of a guardrail.
     """
 
     comparison: str
@@ -82,6 +83,7 @@ class SentText:
     tags: tuple[str, ...]
     log_rate: float
     variance: float
+    did_harm: bool = False
 
 
 def sent_texts(warehouse: Warehouse, program: str, metric: str, cycle: int, cycles: int) -> list[SentText]:
@@ -98,13 +100,23 @@ def sent_texts(warehouse: Warehouse, program: str, metric: str, cycle: int, cycl
             from intermediate.int_experiments__arm_tags
             where program = $program
             group by experiment_id, creative_id
+        ),
+        harmful as (
+            select experiment_id, creative_id from marts.experiment_verdicts
+            where program = $program and verdict = 'stopped_for_harm' and cycle <= $cycle
+            union
+            select experiment_id, creative_id from marts.experiment_complaints where program = $program and is_stopped
+            union
+            select experiment_id, creative_id from ledger.allocations where reason like 'stopped: %'
         )
         select compared.experiment_id || '/' || compared.segment as comparison, compared.segment, arms.role, arms.text,
-            coalesce(tags.tags, []) as tags, closed.log_rate, closed.sampling_variance as variance
+            coalesce(tags.tags, []) as tags, closed.log_rate, closed.sampling_variance as variance,
+            harmful.creative_id is not null as did_harm
         from compared
         inner join intermediate.int_experiments__closed_arms as closed on compared.comparison_key = closed.comparison_key
         inner join intermediate.int_experiments__arms as arms on closed.arm_key = arms.arm_key
         left join tags on arms.experiment_id = tags.experiment_id and arms.creative_id = tags.creative_id
+        left join harmful on arms.experiment_id = harmful.experiment_id and arms.creative_id = harmful.creative_id
         where compared.cycles_ago <= $cycles and arms.text is not null
         order by compared.entered_in_cycle, comparison, arms.creative_id
         """,

@@ -16,7 +16,7 @@ from tests.dbt.conftest import SEEDS
 TAGS = ("question", "number", "urgency", "emoji")
 PRICES = (1.0, 2.5, 4.25)
 IMPORTED_AT = dt.datetime.fromisoformat("2026-01-05")
-MODELS = ("+learnings", "+tag_posteriors", "+experiment_verdicts", "+loop_value")
+MODELS = ("+learnings", "+tag_posteriors", "+experiment_verdicts", "+experiment_complaints", "+loop_value")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The evidence models against an independent retelling of the same histories, at every look."""
 
+import datetime as dt
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -327,3 +328,33 @@ def test_sent_texts_are_the_closed_arms_of_the_last_cycles(built: Warehouse) -> 
     last = sorted(row["cycle"] for row in cycles)[-4:]
     assert sorted(row.log_rate for row in sent) == sorted(row["log_rate"] for row in closed if row["cycle"] in last)
     assert {tag for row in sent for tag in row.tags}
+    assert not any(row.did_harm for row in sent)
+
+
+def test_sent_texts_that_were_stopped_are_told(built: Warehouse) -> None:
+    [one, *_] = built.rows(
+        """
+        select arms.experiment_id, arms.segment, arms.creative_id, arms.text
+        from intermediate.int_experiments__closed_arms as closed
+        inner join intermediate.int_experiments__comparisons as comparisons using (comparison_key)
+        inner join intermediate.int_experiments__arms as arms using (arm_key)
+        where comparisons.program = 'p3' and comparisons.metric = 'click' and arms.text is not null
+        order by all desc
+        """
+    )
+    text = one.pop("text")
+    counted = {
+        "batch": 2,
+        "probability": 0.0,
+        "units_seen": 9.0,
+        "sum_seen": 1.0,
+        "reason": "stopped: harmed complaint",
+    }
+    at = dt.datetime.fromisoformat("2026-01-01")
+    built.append({"ledger.allocations": [{**one, **counted, "recorded_at": at}]})
+    try:
+        sent = sent_texts(built, "p3", "click", 99, cycles=1000)
+    finally:
+        with built.connect() as connection:
+            connection.execute("delete from ledger.allocations")
+    assert {row.text for row in sent if row.did_harm} == {text}

@@ -1,5 +1,7 @@
 """Proven texts: learned from closed experiments within each comparison, and sent again where they are better than anything new."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -64,6 +66,13 @@ def test_the_gem_is_sent_again_once_a_cycle_and_only_to_its_own_segment() -> Non
     (new,) = (c for c in mates if c.arm.role == "exploit" and c.draft.text != GEM)
     twins = [c for c in mates if c.arm.role == "explore"]
     assert [twin.arm.tags ^ new.arm.tags for twin in twins] == [{twin.arm.flipped} for twin in twins]
+
+
+def test_a_text_that_did_harm_anywhere_is_sent_to_nobody_again() -> None:
+    elsewhere = [replace(row, segment="regular", did_harm=row.text == GEM) for row in sent(-3.0, "e2")]
+    proven = proven_texts(PROGRAM.tags, [*sent(-3.0, "e1"), *elsewhere], POLICY)
+    assert proven.by_segment == dict.fromkeys(("new", "regular"), ("A plain line about mugs", "Another plain line"))
+    assert proven.beliefs.of([GEM]).mean > proven.beliefs.of(["Another plain line"]).mean  # what it says of tags holds
 
 
 def test_resending_needs_a_new_text_beside_it() -> None:
