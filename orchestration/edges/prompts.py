@@ -9,9 +9,10 @@ from typing import Any, Self
 import jinja2
 from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parents[2] / "prompts"
@@ -97,12 +98,7 @@ def _parts(path: Path, text: str) -> tuple[_Front, str]:
     if not found:
         raise Refusal(str(path), "has no front matter", _MEND)
     content = yaml_text.of_text("\n" + found["front"], str(path), _MEND)  # lines are counted as in the file
-    try:
-        return _Front.model_validate(content), found["body"]
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "front matter"
-        raise Refusal(str(path), f"{field}: {first['msg']}", _MEND) from error
+    return require(_Front, content, str(path), _MEND), found["body"]
 
 
 def _compiled(path: Path, body: str, declared: tuple[str, ...]) -> jinja2.Template:

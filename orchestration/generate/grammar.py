@@ -10,9 +10,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 from orchestration.learn.taxonomy import Taxonomy
 
@@ -245,14 +246,9 @@ def _filled(text: str, theme: _Theme, places: Sequence[str], path: Path) -> str:
 
 def _load(path: Path) -> _Definition:
     content = yaml_text.read(path)
-    try:
-        definition = _Definition.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refusal(
-            str(path), f"{field}: {first['msg']}", "Mend the field; the comment at the top of grammar.yaml says how."
-        ) from error
+    definition = require(
+        _Definition, content, str(path), "Mend the field; the comment at the top of grammar.yaml says how."
+    )
     shared = definition if definition.themes and definition.places else _load(DEFAULT)
     return definition.model_copy(
         update={"themes": definition.themes or shared.themes, "places": definition.places or shared.places}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 from orchestration.learn.rules import AnyRule, Words
 from orchestration.learn.seen_text import looked_up, see
@@ -89,12 +90,7 @@ class Taxonomy:
         """
         path = path or DEFAULT
         content = yaml_text.read(path, remedy=_REMEDY)
-        try:
-            return cls(_Definition.model_validate(content))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise Refusal(str(path), f"{field}: {first['msg']}", _REMEDY) from error
+        return cls(require(_Definition, content, str(path), _REMEDY))
 
     def describe(self, tag: str) -> str:
         """One sentence on what a tag means.

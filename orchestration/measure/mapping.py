@@ -9,13 +9,14 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parent / "mappings"
-_HELP = "Mend the mapping; those that ship are: {names}."
+_HELP = "Mend the mapping: a column is a name, a list of names, or {{constant: value}}. Those that ship are: {names}."
 
 
 class _Strict(BaseModel):
@@ -59,18 +60,13 @@ class Mapping(_Strict):
         """Validates a mapping given as a dictionary.
 
         Raises:
-            Refusal: naming the first thing a mapping may not say.
+            Refusal: naming what a mapping may not say.
         """
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind not in _KINDS:
             reason = f"is of no known kind ({kind})" if kind else "does not say its kind"
             raise Refusal(subject, reason, f"Give `kind`, one of {', '.join(_KINDS)}.")
-        try:
-            return _KINDS[kind].model_validate(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = first["loc"][1 if first["loc"][:1] == (kind,) else 0] if first["loc"] else "the mapping"
-            raise Refusal(subject, f"{where}: {first['msg']}", _HELP.format(names=", ".join(names()))) from error
+        return require(_KINDS[kind], content, subject, _HELP.format(names=", ".join(names())))
 
     @staticmethod
     def read(path: Path) -> "Mapping":

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import told
 from orchestration.errors import Refusal
 from orchestration.policy.expressions import Expression, ExpressionError, plain
 from orchestration.policy.facts import FACTS, Stage, Value, checked
@@ -216,8 +217,8 @@ def _read(file: Path) -> list[tuple[Rule, str]]:
         entry = entries[number] if number is not None and isinstance(entries, list) else None
         name = f"rule {entry.get('name', number + 1)}: " if isinstance(entry, dict) and number is not None else ""
         line = f" line {lines[number]}" if number is not None and number < len(lines) else ""
-        field_ = ".".join(str(part) for part in first["loc"][2:]) or "the file"
-        raise Refusal(f"{file.name}{line}", f"{name}{field_}: {first['msg']}", "Mend the rule.") from error
+        fault = told([first], _File) if number is None else told([{**first, "loc": first["loc"][2:]}], Rule)
+        raise Refusal(f"{file.name}{line}", f"{name}{fault}", "Mend the rule.") from error
     return [(rule, f"{file.name} line {line}") for rule, line in zip(found, lines, strict=True)]
 
 

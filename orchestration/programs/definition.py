@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 from orchestration.programs.channel_limits import Limits, graphemes, limits_of
-from orchestration.programs.faults import told
 from orchestration.programs.metric import Metric, Strict
 
 Share = float
@@ -291,12 +291,7 @@ def read_program(path: Path) -> Program:
         Refusal: if the file is missing, is not YAML, or says something a program may not say.
     """
     content = yaml_text.read(path, remedy="Mend the file; `loop doctor` checks it.")
-    try:
-        return Program.model_validate(content)
-    except ValidationError as error:
-        raise Refusal(
-            str(path), told(error.errors(), Program), "Mend the file; see the README, section Programs."
-        ) from error
+    return require(Program, content, str(path), "Mend the file; see the README, section Programs.")
 
 
 def read_programs(folder: Path) -> list[Program]:

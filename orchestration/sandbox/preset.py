@@ -4,9 +4,10 @@ import datetime as dt
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 
 FOLDER = Path(__file__).parent / "presets"
@@ -206,9 +207,4 @@ def read_preset(name: str) -> Preset:
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise Refusal(f"preset {name}", "does not exist", f"Choose one of {known}, or give the path of a YAML file.")
     content = yaml_text.read(path, f"preset {name}")
-    try:
-        return Preset.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refusal(f"preset {name}", f"{field}: {first['msg']}", "Mend the field.") from error
+    return require(Preset, content, f"preset {name}", "Mend the field.")

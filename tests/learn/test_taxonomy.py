@@ -170,7 +170,7 @@ def test_the_version_follows_what_is_found_and_not_what_is_said(tmp_path: Path) 
     ("content", "reason"),
     [
         ("tags: [", "not valid YAML"),
-        ("tags: {}", "at least 1"),
+        ("tags: {}", "tags: must not be empty"),
         ("- a", "the file"),
         ("tags: {a: {describe: x, rules: [{kind: magic}]}}", "magic"),
         ("tags: {a: {describe: x, rules: [{kind: pattern, any: ['(']}]}}", "does not compile"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestration.edges import yaml_text
+from orchestration.edges.faults import require
 from orchestration.errors import Refusal
 
 SOURCES = Path(__file__).parents[1] / "sources"
@@ -95,10 +96,7 @@ def read_sources(folder: Path = SOURCES) -> dict[str, Source]:
     found = {}
     for path in sorted(folder.glob("*.yaml")):
         content = yaml_text.read(path, f"source {path.name}")
-        try:
-            source = Source.model_validate(content)
-        except ValidationError as error:
-            raise Refusal(f"source {path.name}", str(error).splitlines()[0], "Mend the file.") from error
+        source = require(Source, content, f"source {path.name}", "Mend the file.")
         if source.name != path.stem:
             raise Refusal(f"source {path.name}", f"calls itself {source.name}", "Name file and source alike.")
         found[source.name] = source

@@ -1,11 +1,15 @@
-"""What is wrong with a program's file, in a sentence for each field."""
+"""What is wrong with a file that people write (programs, rules, mappings, ...), in a sentence for each field."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from orchestration.errors import Refusal
+
+Record = TypeVar("Record", bound=BaseModel)
 _MOST = 5  # faults told at once
 _KINDS = {
     "string_type": "must be a text",
@@ -25,16 +29,33 @@ _KINDS = {
     "date_from_datetime_parsing": "must be a date such as 2026-11-02",
     "date_from_datetime_inexact": "must be a date such as 2026-11-02",
     "missing": "is missing",
+    "no_alternative": "is of no kind that it may be",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "string_pattern_mismatch": "must begin with a lower-case letter and hold lower-case letters, digits and underscores alone",
 }
+_ALTERNATIVE = re.compile(r"constrained-\w+|\w+\[.*\]")
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("above", "gt"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("below", "lt"),
 }
+
+
+def require(model: type[Record], content: Any, subject: str, remedy: str) -> Record:
+    """The content as a record.
+
+    Args:
+        subject: What a refusal names.
+
+    Raises:
+        Refusal: naming each field that is not as the record has it.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise Refusal(subject, told(error.errors(), model), remedy) from error
 
 
 def told(errors: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> str:
@@ -44,9 +65,23 @@ def told(errors: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> str:
         errors: As ``ValidationError.errors()`` gives them.
         model: What the file should be; its fields are offered in place of misspelt ones.
     """
-    faults = [_fault(error, model) for error in errors]
+    faults = [_fault(error, model) for error in _alternatives_as_one(errors)]
     more = f"; and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
     return "; ".join(faults[:_MOST]) + more
+
+
+def _alternatives_as_one(errors: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of a value that may be of several kinds pydantic tells what is wrong with it as each of them: one fault, not as many."""
+    errors, open_ended = list(errors), set()
+    for error in errors:
+        open_ended |= {error["loc"][:at] for at, part in enumerate(error["loc"]) if _ALTERNATIVE.fullmatch(str(part))}
+    kept: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for error in errors:
+        place = next(
+            (error["loc"][:at] for at in range(len(error["loc"])) if error["loc"][:at] in open_ended), error["loc"]
+        )
+        kept[place] = {**error, "loc": place, "type": "no_alternative"} if place in open_ended else error
+    return list(kept.values())
 
 
 def _fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
