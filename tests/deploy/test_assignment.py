@@ -81,15 +81,16 @@ def test_every_person_has_exactly_one_arm(weights: list[float], person: str) -> 
 
 
 @pytest.mark.slow
-def test_a_million_people_are_dealt_alike_in_sql_in_python_and_by_the_reference(tmp_path: Path) -> None:
+def test_people_are_dealt_alike_in_sql_in_python_and_by_the_reference(tmp_path: Path) -> None:
+    """The benchmark does the same with a million."""
     program = read_program(FOLDER / "subject_lines.yaml")
     warehouse = Warehouse(tmp_path)
     warehouse.migrate()
     with warehouse.connect() as connection:
-        audience(connection, 1_000_000)
+        audience(connection, 200_000)
         timed(connection, program)
         assert disagreements(connection, program) == (0, 0)
         assert chi_square(connection) > 1e-4
         assert connection.execute("select count(*), count(distinct user_id) from ledger.assignments").fetchall() == [
-            (1_000_000,) * 2
+            (200_000,) * 2
         ]
