@@ -116,6 +116,15 @@
 {% macro default__json_field(name, text) %}json_object('{{ name }}', {{ text }}){% endmacro %}
 {% macro spark__json_field(name, text) %}to_json(named_struct('{{ name }}', {{ text }})){% endmacro %}
 
+{# JSON text of an object; fields that are null may be left out of it. fields: name -> SQL of a text. #}
+{% macro json_fields(fields) %}{{ adapter.dispatch('json_fields')(fields) }}{% endmacro %}
+{% macro default__json_fields(fields) -%}
+    json_object({% for name, text in fields.items() %}'{{ name }}', {{ text }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+{% macro spark__json_fields(fields) -%}
+    to_json(named_struct({% for name, text in fields.items() %}'{{ name }}', {{ text }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
 {# A list of one element. #}
 {% macro one_item(column) %}{{ adapter.dispatch('one_item')(column) }}{% endmacro %}
 {% macro default__one_item(column) %}[{{ column }}]{% endmacro %}

@@ -21,7 +21,14 @@ from tests.fakes.senders import AT, envelope
 
 RECEIVED = dt.datetime.fromisoformat("2026-11-01T12:00")
 INGESTED = dt.datetime.fromisoformat("2026-11-01T13:00")
-MODELS = ("+int_channels__consents", "+int_channels__outcomes", "+stg_intake__unread", "+stg_intake__events")
+MODELS = (
+    "+int_channels__consents",
+    "+int_channels__outcomes",
+    "+stg_intake__unread",
+    "+stg_intake__events",
+    "+int_people__user_days",
+    "+program_audience",
+)
 SG = SENDGRID[0]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -52,6 +59,35 @@ def ses(kind: str, **more: Any) -> dict[str, str]:
 def mailgun(**changed: Any) -> dict[str, Any]:
     data: dict[str, Any] = MAILGUN["event-data"]
     return {"signature": {}, "event-data": {**data, **changed}}
+
+
+def ses_subscription(topics: Mapping[str, str], *, out_of_all: bool = False) -> dict[str, str]:
+    told = [{"topicName": name, "subscriptionStatus": status} for name, status in topics.items()]
+    change = {
+        "timestamp": f"2026-11-01T10:2{len(told)}:00Z",
+        "newTopicPreferences": {"unsubscribeAll": out_of_all, "topicSubscriptionStatus": told},
+    }
+    mail = {
+        "timestamp": "2026-11-01T10:00:00.000Z",
+        "messageId": f"s-{told}",
+        "destination": [f"{'-'.join(topics.values())}@example.test"],
+    }
+    return envelope({"eventType": "Subscription", "mail": mail, "subscription": change})
+
+
+def klaviyo_bounce(person: str, kind: str) -> dict[str, Any]:
+    properties = {"Bounce Type": kind, "$message": "m"}
+    attributes = {
+        "datetime": "2026-11-01T10:00:00+00:00",
+        "profile": {"email": f"{person}@example.test"},
+        "event_properties": properties,
+    }
+    item = {
+        "external_id": person,
+        "topic": "event:klaviyo.bounced_email",
+        "payload": {"data": {"attributes": attributes}},
+    }
+    return {"data": [item]}
 
 
 MESSAGES: list[tuple[str, Any, Mapping[str, str]]] = [
@@ -140,6 +176,10 @@ MESSAGES: list[tuple[str, Any, Mapping[str, str]]] = [
         },
         {},
     ),
+    ("ses", ses_subscription({"news": "OptIn"}), {}),
+    ("ses", ses_subscription({"news": "OptOut", "offers": "OptIn"}), {}),
+    ("klaviyo", klaviyo_bounce("klaviyo-hard", "Hard"), {}),
+    ("klaviyo", klaviyo_bounce("klaviyo-soft", "Soft"), {}),
     ("ses", envelope(SES_CLICK), {}),
     ("ses", envelope(SES_CLICK), {}),
     ("ses", ses("Open", open={"timestamp": "2026-11-01T10:09:00Z", "userAgent": "Mozilla/5.0 (X11)"}), {}),
@@ -326,8 +366,28 @@ def test_a_blocked_bounce_suppresses_nobody_and_a_hard_one_does(house: Warehouse
     )
     assert {(row["provider"], row["recipient"]) for row in words} == {
         ("sendgrid", hard), ("postmark", hard), ("ses", person(house, "ana@example.test")), ("ses", person(house, "bob@example.test")),
-        ("mailgun", person(house, "ana@example.test")),
+        ("mailgun", person(house, "ana@example.test")), ("klaviyo", person(house, "klaviyo-hard@example.test")),
     }  # fmt: skip
+
+
+def test_nobody_is_mailed_whom_a_provider_calls_gone(house: Warehouse) -> None:
+    """Whoever the words of a channel suppress is not subscribed; a word that allows restores consent for its list alone."""
+    words = house.rows(
+        "select recipient, word from intermediate.int_channels__consents where is_latest and channel = 'email' and recipient is not null"
+    )
+    refused = {row["recipient"] for row in words if row["word"] == "suppress"}
+    people = {
+        row["user_id"]: row["is_subscribed"]
+        for row in house.rows("select user_id, is_subscribed from intermediate.int_people")
+    }
+    gone = {
+        person(house, f"{name}@example.test") for name in ("hard", "ana", "bob", "klaviyo-hard", "spam", "OptOut-OptIn")
+    }
+    assert gone <= refused
+    assert {name: people[name] for name in refused if name in people} == dict.fromkeys(refused & set(people), False)
+    assert gone <= set(people)
+    still = {person(house, f"{name}@example.test") for name in ("blocked", "klaviyo-soft", "soft", "OptIn")}
+    assert all(people[name] for name in still)
 
 
 def test_the_last_word_of_a_person_and_list_holds(house: Warehouse) -> None:
@@ -414,7 +474,7 @@ def test_a_mailgun_id_is_one_within_a_day(house: Warehouse) -> None:
 
 
 def test_a_thousand_events_in_one_klaviyo_delivery(house: Warehouse) -> None:
-    found = events(house, "provider = 'klaviyo'", "event_type", "clock_reason")
+    found = events(house, "provider = 'klaviyo' and event_type = 'clicked'", "event_type", "clock_reason")
     assert found == [("clicked", "the provider tells no time")] * 1000
 
 

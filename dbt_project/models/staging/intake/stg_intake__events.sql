@@ -33,7 +33,8 @@ sends as (
     group by send_id
 ),
 
--- What a message's event says of itself is small: the rest stays in int_channels__events.
+-- What a message's event says of itself is small: the rest stays in int_channels__events. What decides is said: whether a bounce was
+-- permanent, and which link was clicked, as a digest (a scanner clicks many at once).
 combined as (
     select
         event_id, source, type, event_name, user_id, anonymous_id, occurred_at, original_at, sent_at, received_at, ingested_at,
@@ -45,7 +46,11 @@ combined as (
         event_id, source, 'track' as type, event_name, recipient as user_id, cast(null as string) as anonymous_id,
         occurred_at, cast(null as timestamp) as original_at, cast(null as timestamp) as sent_at, received_at, ingested_at,
         experiment_id, creative_id, send_id, channel, is_said_machine, agent_marks, cast(null as decimal(18, 4)) as value,
-        cast(null as string) as currency, {{ as_json(json_field('provider_event', 'provider_event')) }} as properties,
+        cast(null as string) as currency, {{ as_json(json_fields({
+            'provider_event': 'provider_event',
+            'bounce_type': "case when event_type = 'bounced' and is_permanent then 'permanent' when event_type = 'bounced' and not is_permanent then 'transient' end",
+            'link_id': "case when event_type = 'clicked' then " ~ sha256_of('url') ~ " end",
+        })) }} as properties,
         {{ as_json('null') }} as context, inbox_id, item_number
     from message_events
     where event_name is not null

@@ -48,7 +48,8 @@ fields as (
         {% for name in ['send_id', 'experiment_id', 'creative_id', 'decision_id'] %}
             {{ carried_id('item', details + ['event_properties'], name) }} as {{ name }},
         {% endfor %}
-        {{ json_at('item', details + ['event_properties', 'machine_open']) }} as machine_open
+        {{ json_at('item', details + ['event_properties', 'machine_open']) }} as machine_open,
+        {{ json_at('item', details + ['event_properties', 'Bounce Type']) }} as bounce_type
     from items
 ),
 
@@ -67,6 +68,7 @@ read as (
         {{ klaviyo_channel('provider_event') }} as channel,
         {{ klaviyo_event_type('provider_event') }} as event_type,
         case when lower(machine_open) = 'true' then true end as is_said_machine,
+        case lower(bounce_type) when 'hard' then true when 'soft' then false end as is_permanent,
         case
             when item is null then 'the delivery holds no events'
             when not {{ is_json_object('item') }} then 'the event is no object'
@@ -80,6 +82,6 @@ select
     {{ channel_row([
         'inbox_id', 'item_number', 'provider', 'source', 'event_id', 'provider_event', 'event_type', 'channel', 'recipient',
         'message_id', 'send_id', 'experiment_id', 'creative_id', 'decision_id', 'campaign_id', 'list_id', 'url',
-        'is_said_machine', 'occurred_at', 'received_at', 'ingested_at', 'unread_reason',
+        'is_said_machine', 'is_permanent', 'occurred_at', 'received_at', 'ingested_at', 'unread_reason',
     ]) }}
 from read

@@ -70,6 +70,10 @@ fields as (
         {{ json_at('message', ['click', 'link']) }} as url,
         {{ json_at('message', ['mail', 'tags', 'ses:configuration-set', 0]) }} as campaign_id,
         {{ json_at('message', ['subscription', 'contactList']) }} as list_id,
+        -- Somebody who leaves one topic and joins another is taken at the first word.
+        coalesce({{ json_at('message', ['subscription', 'newTopicPreferences', 'unsubscribeAll']) }} <> 'true', true)
+        and coalesce(cast({{ json_part('message', ['subscription', 'newTopicPreferences']) }} as string) not like '%OptOut%', false)
+        and coalesce(cast({{ json_part('message', ['subscription', 'newTopicPreferences']) }} as string) like '%OptIn%', false) as is_opt_in,
         coalesce(
             {{ json_at('item', ['diagnosticCode']) }},
             {{ json_at('message', ['delivery', 'smtpResponse']) }},
@@ -112,7 +116,7 @@ read as (
             when 'Open' then 'opened'
             when 'Click' then 'clicked'
             when 'Complaint' then 'complained'
-            when 'Subscription' then 'unsubscribed'
+            when 'Subscription' then case when is_opt_in then 'subscribed' else 'unsubscribed' end
             else 'unknown'
         end as event_type,
         case
