@@ -187,6 +187,46 @@ def test_activation_steps_that_change_hold_for_later_experiments(project: DbtPro
     assert who["people"] == "e1/1/a0 e2/1/a1"
 
 
+def merge(warehouse: Warehouse, old: str, new: str, days: float) -> None:
+    add(warehouse, "raw.events", [
+        {
+            "event_id": f"alias/{old}/{days}", "source": "shop", "type": "alias", "user_id": new, "occurred_at": on(days),
+            "received_at": on(days), "ingested_at": on(days), "properties": json.dumps({"previousId": old}), "import_id": "i",
+            "schema_version": 1,
+        }
+    ])  # fmt: skip
+
+
+def test_a_person_who_logs_in_after_the_click_is_still_the_one_who_was_assigned(
+    project: DbtProject, warehouse: Warehouse
+) -> None:
+    spend = metric("spend", "Order Completed", 3, value="sum")
+    net = metric("net", "Net Revenue", 3, value="sum")
+    friends = metric("friends", "Friend Signed Up", 3, value="count")
+    define(warehouse, "v1", 0, spend, net, friends)
+    launch(warehouse, "e1", 0, {1: [("a", 3), ("b", 3)]})
+    happen(warehouse, [
+        ("Order Completed", "e1/1/a0", 1, 10.0),  # before the log-in
+        ("Order Completed", "known", 2, 100.0),  # after it, under the id that lasts
+        ("Order Completed", "e1/1/b0", 1, 7.0),
+        ("Order Completed", "e1/1/b1", 1, 5.0),  # two ids of one person, both assigned: each keeps its own
+        ("Order Completed", "late", 1, 50.0),  # whose it is becomes known after the look
+    ])  # fmt: skip
+    merge(warehouse, "e1/1/a0", "known", 1.5)
+    merge(warehouse, "e1/1/b1", "e1/1/b0", 1.5)
+    look(warehouse, 202606, 5)
+    merge(warehouse, "e1/1/a2", "late", 6)
+    for _ in range(2):  # as they come, and once more with all that is known by then
+        build(project, warehouse, COUNTED, "+int_experiments__batch_progress")
+        found = {
+            (row["metric"], row["user_id"]): row["outcome"]
+            for row in warehouse.rows("select * from intermediate.int_experiments__unit_outcomes where outcome <> 0")
+        }
+        people = {"e1/1/a0": 110.0, "e1/1/b0": 7.0, "e1/1/b1": 5.0}
+        assert found == {(name, person): value for name in ("spend", "net") for person, value in people.items()}
+        project.build(warehouse, select=["int_experiments__unit_outcomes"], command="run", full_refresh=True)
+
+
 def test_sums_of_values_are_exact_and_a_slip_breaks_no_build(project: DbtProject, warehouse: Warehouse) -> None:
     define(warehouse, "v1", 0, metric("spend", "Order Completed", 3, value="sum"))
     launch(warehouse, "e1", 0, {1: [("a", 5), ("b", 5)]})

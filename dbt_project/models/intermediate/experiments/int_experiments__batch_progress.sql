@@ -19,6 +19,10 @@ programs as (
     where cast({{ json_text('spec', '$.experiments.batches') }} as integer) > 1
 ),
 
+aliases as (
+    select * from {{ ref('stg_events__aliases') }}
+),
+
 closings as (
     select distinct program, experiment_id from {{ ref('int_experiments__closings') }}
 ),
@@ -47,6 +51,7 @@ open_assignments as (
 due as (
     select
         open_assignments.*,
+        coalesce(aliases.person_id, open_assignments.user_id) as person_id,
         metrics.metric,
         metrics.event_name,
         metrics.steps,
@@ -57,6 +62,7 @@ due as (
         {{ time_after_days('open_assignments.assigned_at', 'metrics.within_days') }} as window_ends_at
     from open_assignments
     inner join metrics on open_assignments.program = metrics.program and open_assignments.experiment_id = metrics.experiment_id
+    left join aliases on open_assignments.user_id = aliases.user_id
 ),
 
 happened as (
@@ -72,12 +78,16 @@ happened as (
     from due
     inner join events
         on
-            due.user_id = events.user_id
+            due.person_id = events.user_id
+            and events.person_until is null
             and due.event_name = events.event_name
             and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
             and (events.program is null or (events.program = due.program and events.steps = due.steps))
+    left join assignments as own
+        on due.experiment_id = own.experiment_id and events.told_by = own.user_id and due.user_id <> own.user_id
+    where own.user_id is null
     group by due.experiment_id, due.user_id, due.metric
 ),
 

@@ -1,6 +1,8 @@
 -- One row per experiment, person and metric, in the cycle that counted it: the first look at which the person's window, and the
 -- grace for late events, had passed. Only events ingested before that look count, so a row never changes once it is written;
 -- each build adds the persons that became mature, and the cost of a day does not grow with history.
+-- An event counts for the person whose it was known to be at that look. Where two ids of a person were assigned in one experiment, each
+-- keeps what was told under it.
 -- Whatever becomes of a metric's definition, an experiment is counted by the one it started under: int_experiments__metrics says how.
 -- The batch was added later: rows counted before it have none, and were one batch.
 
@@ -19,6 +21,10 @@ assignments as (
 
 metrics as (
     select * from {{ ref('int_experiments__metrics') }}
+),
+
+aliases as (
+    select * from {{ ref('stg_events__aliases') }}
 ),
 
 cycles as (
@@ -55,6 +61,7 @@ matured as (
         metrics.program,
         assignments.experiment_id,
         assignments.user_id,
+        coalesce(aliases.person_id, assignments.user_id) as person_id,
         assignments.segment,
         assignments.creative_id,
         assignments.assigned_at,
@@ -80,6 +87,7 @@ matured as (
                 cycles.previous_as_of is null
                 or {{ time_after_days('assignments.assigned_at', 'metrics.within_days + policy.late_grace_days') }} > cycles.previous_as_of
             )
+    left join aliases on assignments.user_id = aliases.user_id and aliases.told_at <= cycles.as_of
 ),
 
 {% if is_incremental() %}
@@ -122,13 +130,18 @@ matched as (
     from due
     inner join events
         on
-            due.user_id = events.user_id
+            due.person_id = events.user_id
+            and (events.person_from is null or events.person_from <= due.counted_as_of)
+            and (events.person_until is null or events.person_until > due.counted_as_of)
             and due.event_name = events.event_name
             and events.occurred_at >= due.window_starts_at
             and events.occurred_at < due.window_ends_at
             and events.ingested_at <= due.counted_as_of
             and (events.experiment_id is null or events.experiment_id = due.experiment_id)
             and (events.program is null or (events.program = due.program and events.steps = due.steps))
+    left join assignments as own
+        on due.experiment_id = own.experiment_id and events.told_by = own.user_id and due.user_id <> own.user_id
+    where own.user_id is null
 ),
 
 gapped as (
@@ -194,12 +207,17 @@ before as (
     from due
     inner join events
         on
-            due.user_id = events.user_id
+            due.person_id = events.user_id
+            and (events.person_from is null or events.person_from <= due.counted_as_of)
+            and (events.person_until is null or events.person_until > due.counted_as_of)
             and due.event_name = events.event_name
             and events.occurred_at >= {{ time_after_days('due.assigned_at', -28) }}
             and events.occurred_at < due.assigned_at
             and events.ingested_at <= due.counted_as_of
             and (events.program is null or (events.program = due.program and events.steps = due.steps))
+    left join assignments as own
+        on due.experiment_id = own.experiment_id and events.told_by = own.user_id and due.user_id <> own.user_id
+    where own.user_id is null
     group by due.experiment_id, due.user_id, due.metric
 ),
 

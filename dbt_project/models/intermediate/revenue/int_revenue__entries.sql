@@ -50,6 +50,7 @@ select
     source,
     event_id,
     user_id,
+    told_by,
     currency,
     reporting_currency,
     case

@@ -19,6 +19,7 @@ select
     events.source,
     events.event_id,
     events.person_id as user_id,
+    events.user_id as told_by,
     events.event_name = 'Order Refunded' as is_refund,
     coalesce(nullif(upper(trim(events.currency)), ''), 'XXX') as currency,
     case when events.event_name = 'Order Refunded' then -abs(events.value) else events.value end as value,
