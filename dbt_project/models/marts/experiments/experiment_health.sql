@@ -4,6 +4,7 @@
 -- The holdout is the same people in every send, while those who are written to leave the audience as they answer or unsubscribe: its share
 -- grows without any fault. So the test is about what a send dealt: the arms, among the people outside the holdout.
 -- Where a file tells the planned shares of some arms only there is nothing to test against, and the row says so.
+-- A dry run is no experiment: whatever its people did, no text did it.
 
 with
 
@@ -39,6 +40,10 @@ policy as (
 
 messages as (
     select * from {{ ref('int_experiments__messages') }}
+),
+
+dry_runs as (
+    select * from {{ ref('int_experiments__dry_runs') }}
 ),
 
 -- Every metric counts the same people once their window has passed; the one that counted first says how many there are. Chosen at the
@@ -259,12 +264,13 @@ select
     case when answered.log_srm_e_value is not null then exp(least(answered.log_srm_e_value, 700)) end as srm_e_value,
     answered.unhealthy_share,
     case
-        when answered.arms < 2 then 'not_comparable'
+        when dry_runs.experiment_id is not null or answered.arms < 2 then 'not_comparable'
         when answered.is_unhealthy or answered.unhealthy_metric is not null then 'unhealthy'
         when answered.is_alarm then 'suspect'
         else 'healthy'
     end as status,
     case
+        when dry_runs.experiment_id is not null then 'a dry run: nobody was written to'
         when answered.arms < 2 then 'one arm only: there is nothing to compare it with'
         when answered.is_unhealthy then 'sample ratio mismatch: people did not reach the arms in the planned shares'
         when answered.unhealthy_metric is not null
@@ -287,3 +293,4 @@ left join messages
         answered.program = messages.program
         and answered.experiment_id = messages.experiment_id
         and answered.cycle = messages.cycle
+left join dry_runs on answered.experiment_id = dry_runs.experiment_id
