@@ -6,7 +6,7 @@
     made     days, as literals, whose rows are made anew from all of their events; none in a full build
 
     What is new is added, so that a build reads what came and not the days it fell on. Days are made anew where something old changed: a
-    click whose delivery is new (it decides whether a scanner clicked), a person whose id is now known to be somebody else's, an instant
+    click whose delivery is new, or the third link of its message (they decide whether a scanner clicked), a person whose id is now known to be somebody else's, an instant
     that is taken in again. `and_is_owed` reads both; rows that something is added to are replaced (`merged_by`).
 
     people_days   as in `touched_days`
@@ -26,6 +26,7 @@
 {% macro days_made_anew(built, people_days=none) %}
     {%- set timed, deliveries, aliases = ref('stg_events__timed'), ref('stg_events__deliveries'), ref('stg_events__aliases') -%}
     {%- set instants, former, repeats = ref('stg_events__instants'), ref('stg_events__former_people'), ref('stg_events__repeats') -%}
+    {%- set scanned = ref('stg_events__scanned') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
@@ -37,6 +38,10 @@
     {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
         {%- set click_is_new = is_new | replace('ingested_at', 'clicks.ingested_at') -%}
         {%- do queries.append(days_of_clicks_on(delivery_is_new) ~ ' and not (' ~ click_is_new ~ ')') -%}
+    {%- endif -%}
+    {%- set scanned_before = days_of_scanners(is_new) ~ ' and not (' ~ is_new ~ ')' -%}
+    {%- if run_query(scanned_before ~ ' limit 1').rows -%}
+        {%- do queries.append(scanned_before) -%}
     {%- endif -%}
     {%- if run_query(new_merges(is_new)).rows -%}
         {%- do queries.append(days_of_merged_people(built, is_new, people_days)) -%}

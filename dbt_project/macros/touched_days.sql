@@ -7,6 +7,7 @@
 {% macro touched_days(built, people_days=none) %}
     {%- set deliveries, aliases, former = ref('stg_events__deliveries'), ref('stg_events__aliases'), ref('stg_events__former_people') -%}
     {%- set timed, instants, repeats = ref('stg_events__timed'), ref('stg_events__instants'), ref('stg_events__repeats') -%}
+    {%- set scanned = ref('stg_events__scanned') -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return([]) }}
     {%- endif -%}
@@ -15,6 +16,9 @@
     {%- set queries = ['select cast(happened_at as date) as day from ' ~ timed ~ ' where ' ~ is_new] -%}
     {%- if run_query('select 1 from ' ~ deliveries ~ ' as deliveries where ' ~ delivery_is_new ~ ' limit 1').rows -%}
         {%- do queries.append(days_of_clicks_on(delivery_is_new)) -%}
+    {%- endif -%}
+    {%- if run_query(days_of_scanners(is_new) ~ ' limit 1').rows -%}
+        {%- do queries.append(days_of_scanners(is_new)) -%}
     {%- endif -%}
     {%- if ' >= ' in is_new -%}
         {%- do queries.append(days_of_displaced_copies(is_new)) -%}
@@ -41,6 +45,11 @@
         where arrival > 1 and {{ moment }} is not null and {{ is_new }}
         {{ 'union all' if not loop.last }}
     {%- endfor %}
+{%- endmacro %}
+
+{# Query of the days of clicks that are known to be a scanner's since a word that is new. #}
+{% macro days_of_scanners(is_new) -%}
+    select cast(happened_at as date) as day from {{ ref('stg_events__scanned') }} where {{ is_new | replace('ingested_at', 'told_at') }}
 {%- endmacro %}
 
 {# Query of the days of clicks on a message whose delivery a predicate names. #}

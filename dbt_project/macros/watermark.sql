@@ -71,3 +71,18 @@
     {%- endif -%}
     {{ return(moments) }}
 {% endmacro %}
+
+{#
+    Which clicks are looked at beside new ones: a predicate on `received_at` of those received from a day before the earliest of them on.
+    None in a full build, 'false' where no click is new.
+#}
+{% macro clicks_received_since(is_new) %}
+    {%- set timed = ref('stg_events__timed') -%}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set first = run_query(
+        'select min(received_at) from ' ~ timed ~ " where event_name = 'Email Link Clicked' and send_id is not null and " ~ is_new
+    ).rows[0][0] -%}
+    {{ return('false' if first is none else 'received_at >= ' ~ time_after_days("timestamp '" ~ first ~ "'", -1)) }}
+{% endmacro %}

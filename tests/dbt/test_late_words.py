@@ -199,3 +199,34 @@ def test_steps_that_were_dropped_may_be_named_again(
     people = warehouse.rows("select user_id from intermediate.int_people where signed_up_at is not null order by 1")
     assert [row["user_id"] for row in people] == ["ann", "bob", "carl"]
     assert _differences(project, warehouse, tmp_path / "anew") == []
+
+
+@pytest.mark.slow
+def test_a_scanner_is_known_by_its_third_link_however_late_that_is_told(
+    project: DbtProject, new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    warehouse = new_warehouse(tmp_path / "warehouse")
+
+    def click(user: str, second: int, link: int) -> Row:
+        told = {"send_id": f"m-{user}", "properties": json.dumps({"link_url": f"https://x.test/{link}"})}
+        return _did(user, "Email Link Clicked", f"2026-01-05T10:00:{second:02}", **told)
+
+    person = [click("person", second, 1) for second in (1, 2, 3)]  # one link, again and again
+    hasty = [
+        click("hasty", 1, 1),
+        click("hasty", 6, 2),
+        click("hasty", 7, 3),
+    ]  # two within five seconds, three within six
+    scanner, late = (
+        [click("scanner", second, second) for second in (1, 2, 6)],
+        [click("late", 1, 1), click("late", 6, 2)],
+    )
+    today = _did("z", "Page Viewed", "2026-01-05T11:00")
+    _take(project, warehouse, "2026-01-06T03:00", [*person, *hasty, *scanner, *late, today])
+    active = "select user_id, events from intermediate.int_people__user_days where user_id <> 'z' order by 1"
+    assert [tuple(row.values()) for row in warehouse.rows(active)] == [("hasty", 3), ("late", 2), ("person", 3)]
+    received = dt.datetime.fromisoformat("2026-01-06T02:59")
+    third = [click("late", 4, 3) | {"received_at": received}, _did("z", "Page Viewed", "2026-01-06T10:00")]
+    _take(project, warehouse, "2026-01-07T03:00", third)
+    assert [tuple(row.values()) for row in warehouse.rows(active)] == [("hasty", 3), ("person", 3)]
+    assert _differences(project, warehouse, tmp_path / "anew") == []

@@ -24,6 +24,10 @@ deliveries as (
     select * from {{ ref('stg_events__deliveries') }}
 ),
 
+scanned as (
+    select row_key from {{ ref('stg_events__scanned') }} where row_key is not null
+),
+
 aliases as (
     select * from {{ ref('stg_events__aliases') }}
 ),
@@ -33,10 +37,12 @@ described as (
         timed.*,
         deliveries.delivered_at,
         deliveries.delivery_ingested_at,
+        scanned.row_key is not null as is_scanned,
         coalesce(aliases.person_id, timed.user_id) as person_id,
         {{ json_text('timed.context', '$.userAgent') }} as user_agent
     from timed
     left join deliveries on timed.send_id = deliveries.send_id and timed.event_name = 'Email Link Clicked'
+    left join scanned on timed.row_key = scanned.row_key and timed.event_name = 'Email Link Clicked'
     left join aliases on timed.user_id = aliases.user_id
 ),
 
@@ -52,6 +58,7 @@ labelled as (
                 event_name = 'Email Link Clicked'
                 and happened_at <= {{ time_after_seconds('delivered_at', policy('bot_click_seconds')) }}
                 then 'clicked too soon after delivery'
+            when is_scanned then 'clicked many links at once'
         end as bot_reason,
         schema_version in ({{ known_versions | join(', ') }}) as is_known_version
     from described

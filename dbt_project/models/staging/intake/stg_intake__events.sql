@@ -12,7 +12,13 @@ product_events as (
 
 message_events as (
     {% for provider in message_providers() %}
-        select *, {{ semantic_name('event_type', 'channel') }} as event_name
+        select
+            *,
+            {{ semantic_name('event_type', 'channel') }} as event_name,
+            case
+                when event_type = 'bounced' and is_permanent then 'permanent' when event_type = 'bounced' and not is_permanent then 'transient'
+            end as bounce_type,
+            case when event_type = 'clicked' then {{ sha256_of('url') }} end as link_id
         from {{ ref('stg_' ~ provider ~ '__events') }}
         where unread_reason is null
         {{ 'union all' if not loop.last }}
@@ -47,9 +53,7 @@ combined as (
         occurred_at, cast(null as timestamp) as original_at, cast(null as timestamp) as sent_at, received_at, ingested_at,
         experiment_id, creative_id, send_id, channel, is_said_machine, agent_marks, cast(null as decimal(18, 4)) as value,
         cast(null as string) as currency, {{ as_json(json_fields({
-            'provider_event': 'provider_event',
-            'bounce_type': "case when event_type = 'bounced' and is_permanent then 'permanent' when event_type = 'bounced' and not is_permanent then 'transient' end",
-            'link_id': "case when event_type = 'clicked' then " ~ sha256_of('url') ~ " end",
+            'provider_event': 'provider_event', 'bounce_type': 'bounce_type', 'link_id': 'link_id'
         })) }} as properties,
         {{ as_json('null') }} as context, inbox_id, item_number
     from message_events
