@@ -2,7 +2,9 @@
 -- their own (`Any Activity`, `Net Revenue`, `Friend Signed Up`, `Activation Step`). So any growth metric can be an objective or a guardrail
 -- and is counted by the same rules. Each row carries when the warehouse knew it, so that a past look sees only what it could see.
 -- Whose it is changes when a merge of ids becomes known: an event under an id that was merged away has two rows, one for the id until then
--- and one for the person from then on. A view: names that no metric asks for cost nothing. Names of former definitions stay: experiments are counted by the one they started under.
+-- and one for the person from then on.
+-- A view: names that no metric asks for cost nothing. Names of former definitions stay: experiments are counted by the one they started
+-- under.
 
 {{ config(materialized='view') }}
 

@@ -30,7 +30,7 @@ clicks as (
 
 looked_at as (
     select * from clicks
-    where send_id in (select clicks.send_id from clicks where {{ is_new }})
+    where send_id in (select newer.send_id from clicks as newer where {{ is_new }})
 ),
 
 learned as (
