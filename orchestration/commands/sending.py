@@ -31,8 +31,10 @@ def send(
     from orchestration.deploy.despatch import despatch
     from orchestration.deploy.senders.configured import CHANNELS, sender_of, variable_of
     from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.mover import move_spool
     from orchestration.measure.pseudonyms import pseudonym_key
     from orchestration.policy.live import LiveRules
+    from orchestration.policy.thresholds import whole_number
     from orchestration.programs.definition import read_programs
 
     if channel not in CHANNELS:
@@ -61,6 +63,7 @@ def send(
                 clock,
                 pseudonym_key=pseudonym_key(house.folder),
                 is_live=live,
+                take_in=lambda: move_spool(house, clock, whole_number("spool_keep_days")),
                 most=limit,
                 report=lambda tally: status.update(
                     f"{tally.accepted:,} accepted, {tally.refused:,} refused, {tally.deferred:,} put off, {tally.unknown:,} in doubt"

@@ -14,10 +14,11 @@ from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
 from orchestration.deploy.quiet import QuietHours, configured_zone
+from orchestration.deploy.refusals import require_known_complaints
 from orchestration.deploy.rendering import Templates
 from orchestration.deploy.senders.configured import goes_to_people
 from orchestration.deploy.sending import Manner, Tally, send_due
-from orchestration.deploy.standing import SpooledUnsubscribes, Standing, last_build, standing_in
+from orchestration.deploy.standing import SpooledUnsubscribes, Standing, spool_positions, standing_in
 from orchestration.deploy.switches import state_in
 from orchestration.edges.addresses import configured_addresses
 from orchestration.edges.clock import Clock
@@ -92,6 +93,7 @@ def despatch(
     *,
     pseudonym_key: bytes | None,
     is_live: bool,
+    take_in: Callable[[], object],
     most: int | None = None,
     manner: Manner | None = None,
     report: Callable[[Tally], None] = lambda tally: None,
@@ -100,6 +102,7 @@ def despatch(
 
     Args:
         rules: Those of sending are asked before every batch.
+        take_in: Moves what lies in the spool into the warehouse: before people are judged their last words must be there.
         most: Messages of this run.
         manner: How to send; None is what the policy seed and the environment say.
 
@@ -120,9 +123,9 @@ def despatch(
                 )
             else:
                 queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
-            built_at, everybody = last_build(connection), _global_holdout(connection)
+            everybody, positions = _global_holdout(connection), spool_positions(connection)
         permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
-        gate = _gate(warehouse, used, programs, permission, built_at, everybody)
+        gate = _gate(warehouse, used, programs, permission, everybody, positions, take_in)
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
@@ -159,17 +162,20 @@ def _gate(
     outbox: Outbox,
     programs: Sequence[Program],
     permission: Permission,
-    built_at: dt.datetime | None,
     everybody: float,
+    positions: Mapping[str, int],
+    take_in: Callable[[], object],
 ) -> Gate:
     def standing_of(user_ids: Collection[str]) -> Mapping[str, Standing]:
+        take_in()
         with warehouse.connect() as connection:
+            require_known_complaints(connection)
             return standing_in(connection, user_ids)
 
     return Gate(
         limits(),
         standing_of,
-        SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), built_at).people,
+        SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), positions).people,
         outbox.sent_since,
         {EVERYBODY: everybody, **{program.program: program.experiments.holdout_share for program in programs}},
         lambda program: state_in(warehouse.folder, program),
