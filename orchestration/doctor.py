@@ -13,11 +13,11 @@ import duckdb
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
-from orchestration.deploy.switches import EVERYTHING, state_in
+from orchestration.deploy.switches import EVERYTHING, JOURNAL, Switch, Switchboard, recorded_switches
 from orchestration.edges.addresses import VARIABLE as ADDRESSES
 from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
-from orchestration.errors import LoopError, Refusal
+from orchestration.errors import LoopError, Refusal, WarehouseLocked
 from orchestration.generate.generators import STAND_IN
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
@@ -259,7 +259,20 @@ def _rules(settings: Settings) -> tuple[str, bool]:
 
 
 def _switches(settings: Settings) -> tuple[str, bool]:
-    """A stopped program is no fault, but whoever wonders why nothing goes out should read it here."""
+    """A stopped program is no fault, but whoever wonders why nothing goes out should read it here; a lost journal is one."""
     names = [EVERYTHING, *(program.program for program in read_programs(settings.programs))]
-    thrown = {name: state for name in names if (state := state_in(settings.warehouse, name)) != "running"}
-    return ", ".join(f"{name} is {state}" for name, state in thrown.items()) or "every program may run", True
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    recorded: list[Switch] = []
+    try:
+        if warehouse.path.exists():
+            with warehouse.connect() as connection:
+                recorded = recorded_switches(connection)
+    except (duckdb.CatalogException, WarehouseLocked):  # from before there were any, or locked, which is told elsewhere
+        pass
+    board = Switchboard(settings.warehouse, recorded)
+    thrown = {name: state for name in names if (state := board.state_of(name)) != "running"}
+    told = ", ".join(f"{name} is {state}" for name, state in thrown.items()) or "every program may run"
+    if recorded and not (settings.warehouse / JOURNAL).exists():
+        remedy = "put it back; `loop stop` or `loop resume` begins another"
+        return f"{told}; {JOURNAL} is missing, its copy in the ledger holds -> {remedy}", False
+    return told, True

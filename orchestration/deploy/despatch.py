@@ -19,7 +19,7 @@ from orchestration.deploy.rendering import Templates
 from orchestration.deploy.senders.configured import goes_to_people
 from orchestration.deploy.sending import Manner, Tally, send_due
 from orchestration.deploy.standing import SpooledUnsubscribes, Standing, spool_positions, standing_in
-from orchestration.deploy.switches import state_in
+from orchestration.deploy.switches import Switchboard, recorded_switches
 from orchestration.edges.addresses import configured_addresses
 from orchestration.edges.clock import Clock
 from orchestration.edges.spool import spool_key
@@ -124,8 +124,9 @@ def despatch(
             else:
                 queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
             everybody, positions = _global_holdout(connection), spool_positions(connection)
+            switches = Switchboard(warehouse.folder, recorded_switches(connection))
         permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
-        gate = _gate(warehouse, used, programs, permission, everybody, positions, take_in)
+        gate = _gate(warehouse, used, programs, permission, switches, everybody, positions, take_in)
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
@@ -162,6 +163,7 @@ def _gate(
     outbox: Outbox,
     programs: Sequence[Program],
     permission: Permission,
+    switches: Switchboard,
     everybody: float,
     positions: Mapping[str, int],
     take_in: Callable[[], object],
@@ -178,7 +180,7 @@ def _gate(
         SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), positions).people,
         outbox.sent_since,
         {EVERYBODY: everybody, **{program.program: program.experiments.holdout_share for program in programs}},
-        lambda program: state_in(warehouse.folder, program),
+        switches.state_of,
         permission,
     )
 
