@@ -115,6 +115,8 @@ class Permission:
         program = self.programs.get(name)
         if program is None:
             return f"held back: program {name} is not configured, so its rules cannot be asked"
+        if program.dry_run:  # the ledger keeps what it said when its messages were dealt
+            return f"held back: program {name} says dry_run: true"
         try:
             guard = guard_of(connection, program, known_switches(connection))
             segments, share = _launched(connection, experiment_id)
