@@ -100,6 +100,7 @@ def send_due(
             window = outbox.due(manner.channels, now, room, stopped) if room > 0 else []
             if not window:
                 break
+            window = _remembered(outbox, sender, window, now)
             going = _judged(outbox, gate, window, manner, now, tally)
             _send_window(outbox, sender, gate, letters_of, going, manner, clock, now, pace, tally, wait, report)
     return tally
@@ -141,6 +142,20 @@ def _settled(doubt: InDoubt, sender: Sender, manner: Manner, now: dt.datetime, k
     if finding.found == "absent" and age >= manner.settle_seconds:
         return Event(send_id, "resolved", "again: the channel does not have it", sender.name, due_at=now)
     return None
+
+
+def _remembered(outbox: Outbox, sender: Sender, messages: Sequence[Message], now: dt.datetime) -> list[Message]:
+    """Without those that were tried before and whose keys the channel has forgotten since: they are in doubt again.
+
+    Asked of every call and not only when a doubt is settled: a stop or a night may lie between.
+    """
+    if sender.doubt != "repeat":
+        return list(messages)
+    first = outbox.first_attempts([message.send_id for message in messages])
+    forgotten = {send_id for send_id, at in first.items() if (now - at).total_seconds() >= sender.remembers_seconds}
+    told = "the channel has forgotten the key of an attempt whose end is not known"
+    outbox.note([Event(send_id, "unknown", told, sender.name) for send_id in sorted(forgotten)], now)
+    return [message for message in messages if message.send_id not in forgotten]
 
 
 def _judged(
@@ -190,7 +205,7 @@ def _send_window(
                 pending, judged_at = [], clock.now()
                 waiting = _judged(outbox, gate, waiting, manner, judged_at, tally)
             call, waiting = waiting[: sender.most_per_call], waiting[sender.most_per_call :]
-            messages = gate.still(call)
+            messages = _remembered(outbox, sender, gate.still(call), clock.now())
             if gate.permission.has_changed():
                 break  # the rest of the window is judged again, by the new rules
             if not messages:
