@@ -1,5 +1,6 @@
 """Examines an installation: what is configured, reachable, stale, locked or missing."""
 
+import datetime as dt
 import os
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from urllib.request import getproxies
 
 import duckdb
 
+from orchestration.deploy.earlier import left_behind, left_earlier
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
@@ -23,6 +25,7 @@ from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.measure.in_place import require_unchanged
 from orchestration.policy.rules import Rules
+from orchestration.policy.thresholds import whole_number
 from orchestration.programs.definition import Program, read_programs
 from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
@@ -51,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_in_place(settings),
         *_drops(settings),
         *_channels(settings),
+        *_left_behind(settings),
     ]
 
 
@@ -221,6 +225,27 @@ def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
         box.close()
     found = f"{sender.name} is configured; `loop send` is a dry run unless --live"
     return (f"{found}; {doubts} messages in doubt -> `loop outbox list`", False) if doubts else (found, True)
+
+
+def _left_behind(settings: Settings) -> list[Finding]:
+    """A finding where messages waited in an outbox that was moved away."""
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    if not warehouse.path.exists():
+        return []
+    path, outbox_id = settings.warehouse / NAME, ""
+    try:
+        if path.exists():
+            box = Outbox(path)
+            outbox_id = box.outbox_id
+            box.close()
+        with warehouse.connect() as connection:
+            oldest = SystemClock().now() - dt.timedelta(hours=whole_number("send_expiry_hours"))
+            messages = left_earlier(connection, outbox_id, oldest)
+    except (duckdb.CatalogException, WarehouseLocked):  # from before there were any, or locked, which is told elsewhere
+        return []
+    except LoopError as error:
+        return [Finding("outbox", str(error), False)]
+    return [Finding("outbox", left_behind(messages), False)] if messages else []
 
 
 def _model(settings: Settings) -> tuple[str, bool]:

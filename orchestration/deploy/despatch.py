@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import duckdb
 
+from orchestration.deploy.earlier import left_earlier, sent_earlier
 from orchestration.deploy.gate import EVERYBODY, Gate, Limits
 from orchestration.deploy.letters import LetterWriter, posts_of
 from orchestration.deploy.messages import UNCLEAR, Doubt, Finding, Letter, Outcome, Sender
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
+from orchestration.deploy.queued import Sent
 from orchestration.deploy.quiet import QuietHours, configured_zone
 from orchestration.deploy.refusals import require_known_complaints
 from orchestration.deploy.rendering import Templates
@@ -38,6 +40,7 @@ class Despatch:
 
     Attributes:
         queued: Messages that were new in the outbox.
+        left_behind: Messages that waited in an outbox that is no longer here; nothing sends them.
         handed_over: Messages that were written to files for hand-over, so that somebody else sends them.
         counts: Messages by state, all channels.
         reasons: State, reason and number of what did not leave.
@@ -47,6 +50,7 @@ class Despatch:
 
     tally: Tally
     queued: int
+    left_behind: int
     handed_over: int
     counts: Mapping[str, int]
     reasons: Sequence[tuple[str, str, int]]
@@ -123,6 +127,7 @@ def despatch(
                 )
             else:
                 queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
+            left_behind = left_earlier(connection, outbox.outbox_id, now - dt.timedelta(hours=expiry))
             everybody, positions = _global_holdout(connection), spool_positions(connection)
             switches = Switchboard(warehouse.folder, recorded_switches(connection))
         permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
@@ -145,7 +150,7 @@ def despatch(
                     copy_events(connection, outbox, clock.now())
         sample = getattr(acting, "sample", None)
         told = used.counts(), used.reasons(), used.next_due([channel])
-        return Despatch(tally, queued, handed_over, *told, sample)
+        return Despatch(tally, queued, left_behind, handed_over, *told, sample)
     finally:
         outbox.close()
 
@@ -174,11 +179,18 @@ def _gate(
             require_known_complaints(connection)
             return standing_in(connection, user_ids)
 
+    def sent_since(user_ids: Collection[str], since: dt.datetime) -> Mapping[str, Sequence[Sent]]:
+        found = outbox.sent_since(user_ids, since)
+        with warehouse.connect() as connection:
+            for user_id, sent in sent_earlier(connection, outbox.outbox_id, user_ids, since).items():
+                found.setdefault(user_id, []).extend(sent)
+        return found
+
     return Gate(
         limits(),
         standing_of,
         SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), positions).people,
-        outbox.sent_since,
+        sent_since,
         {EVERYBODY: everybody, **{program.program: program.experiments.holdout_share for program in programs}},
         switches.state_of,
         permission,

@@ -72,7 +72,11 @@ class Outbox:
                     "insert into about select ? where not exists (select 1 from about)", [secrets.token_hex(8)]
                 )
         except sqlite3.DatabaseError as error:
-            raise Refusal(subject, f"is no outbox ({error})", "Move it away and run it again.") from error
+            raise Refusal(
+                subject,
+                f"is no outbox ({error})",
+                "Move it away and run it again; what only it had is told and not sent.",
+            ) from error
         self.outbox_id: str = self._connection.execute("select outbox_id from about").fetchone()[0]
 
     def rehearsal(self) -> Self:
