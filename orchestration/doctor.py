@@ -1,5 +1,6 @@
 """Examines an installation: what is configured, reachable, stale, locked or missing."""
 
+import datetime as dt
 import os
 import socket
 from collections.abc import Callable
@@ -10,19 +11,21 @@ from urllib.request import getproxies
 
 import duckdb
 
+from orchestration.deploy.earlier import left_behind, left_earlier
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
-from orchestration.deploy.switches import EVERYTHING, state_in
+from orchestration.deploy.switches import EVERYTHING, JOURNAL, Switch, Switchboard, recorded_switches
 from orchestration.edges.addresses import VARIABLE as ADDRESSES
 from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
-from orchestration.errors import LoopError, Refusal
+from orchestration.errors import LoopError, Refusal, WarehouseLocked
 from orchestration.generate.generators import STAND_IN
 from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.measure.in_place import require_unchanged
 from orchestration.policy.rules import Rules
+from orchestration.policy.thresholds import whole_number
 from orchestration.programs.definition import Program, read_programs
 from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
@@ -51,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_in_place(settings),
         *_drops(settings),
         *_channels(settings),
+        *_left_behind(settings),
     ]
 
 
@@ -223,6 +227,27 @@ def _channel(settings: Settings, channel: str) -> tuple[str, bool]:
     return (f"{found}; {doubts} messages in doubt -> `loop outbox list`", False) if doubts else (found, True)
 
 
+def _left_behind(settings: Settings) -> list[Finding]:
+    """A finding where messages waited in an outbox that was moved away."""
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    if not warehouse.path.exists():
+        return []
+    path, outbox_id = settings.warehouse / NAME, ""
+    try:
+        if path.exists():
+            box = Outbox(path)
+            outbox_id = box.outbox_id
+            box.close()
+        with warehouse.connect() as connection:
+            oldest = SystemClock().now() - dt.timedelta(hours=whole_number("send_expiry_hours"))
+            messages = left_earlier(connection, outbox_id, oldest)
+    except (duckdb.CatalogException, WarehouseLocked):  # from before there were any, or locked, which is told elsewhere
+        return []
+    except LoopError as error:
+        return [Finding("outbox", str(error), False)]
+    return [Finding("outbox", left_behind(messages), False)] if messages else []
+
+
 def _model(settings: Settings) -> tuple[str, bool]:
     everybody = read_programs(settings.programs)
     programs = [program for program in everybody if program.model.generator == "openai"]
@@ -259,7 +284,20 @@ def _rules(settings: Settings) -> tuple[str, bool]:
 
 
 def _switches(settings: Settings) -> tuple[str, bool]:
-    """A stopped program is no fault, but whoever wonders why nothing goes out should read it here."""
+    """A stopped program is no fault, but whoever wonders why nothing goes out should read it here; a lost journal is one."""
     names = [EVERYTHING, *(program.program for program in read_programs(settings.programs))]
-    thrown = {name: state for name in names if (state := state_in(settings.warehouse, name)) != "running"}
-    return ", ".join(f"{name} is {state}" for name, state in thrown.items()) or "every program may run", True
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    recorded: list[Switch] = []
+    try:
+        if warehouse.path.exists():
+            with warehouse.connect() as connection:
+                recorded = recorded_switches(connection)
+    except (duckdb.CatalogException, WarehouseLocked):  # from before there were any, or locked, which is told elsewhere
+        pass
+    board = Switchboard(settings.warehouse, recorded)
+    thrown = {name: state for name in names if (state := board.state_of(name)) != "running"}
+    told = ", ".join(f"{name} is {state}" for name, state in thrown.items()) or "every program may run"
+    if recorded and not (settings.warehouse / JOURNAL).exists():
+        remedy = "put it back; `loop stop` or `loop resume` begins another"
+        return f"{told}; {JOURNAL} is missing, its copy in the ledger holds -> {remedy}", False
+    return told, True

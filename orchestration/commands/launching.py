@@ -78,10 +78,15 @@ def resume(
     warehouse: WarehouseOption = None,
 ) -> None:
     """Lets a program run again that was stopped or rolled back, by hand or by its guardrails."""
-    from orchestration.deploy.switches import state_in
+    from orchestration.deploy.switches import state_by_both, state_in
+    from orchestration.edges.warehouse import Warehouse
 
     scope = _throw(warehouse, program, everything, "running", actor, reason)
-    left = state_in(settings_for(warehouse).warehouse, program or "")
+    house = Warehouse(settings_for(warehouse).warehouse, patience_seconds=1)
+    try:
+        left = state_by_both(house, program or "")
+    except WarehouseLocked:
+        left = state_in(house.folder, program or "")
     more = "" if left == "running" else f" It is still {left}: all programs are. `loop resume --all` takes that back."
     out.print(f"{scope} may run.{more}")
 
@@ -99,6 +104,7 @@ def rollback(
 
 def print_outlook(settings: Settings, cycle: int) -> None:
     """After a run: what waits, how long a proof will take, and which programs are held back."""
+    from orchestration.deploy.switches import known_switches
     from orchestration.generate.approval import waiting
     from orchestration.generate.generators import STAND_IN
 
@@ -119,15 +125,11 @@ def print_outlook(settings: Settings, cycle: int) -> None:
     ramps = "select program, share, reason from ledger.ramps where cycle = ? and share < 1 order by program"
     for row in house.rows(ramps, [cycle]):
         out.print(f"{row['program']}: reaches {row['share']:.0%} of its people ({row['reason']}).", markup=False)
-    stopped = """
-        select scope, max_by(state, recorded_at) as state, max_by(reason, recorded_at) as reason
-        from ledger.switches group by scope having max_by(state, recorded_at) <> 'running' order by scope
-    """
-    for row in house.rows(stopped):
-        out.print(
-            f"{'All programs' if row['scope'] == '*' else row['scope']}: {row['state']} ({row['reason']}).",
-            markup=False,
-        )
+    with house.connect() as connection:
+        last = {switch.scope: switch for switch in known_switches(connection)}
+    for scope, switch in sorted(last.items()):
+        if switch.state != "running":
+            out.print(f"{'All programs' if scope == '*' else scope}: {switch.state} ({switch.reason}).", markup=False)
     batches = """
         select program, any_value(json_array_length(questions)) filter (where step = 'prepared') as questions
         from ledger.model_batches where cycle = ?

@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,11 @@ from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.queued import Resolution
 from orchestration.edges.clock import SystemClock
 from orchestration.errors import Refusal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestration.deploy.despatch import Despatch
 
 outbox = typer.Typer(help="Messages in doubt: list them, and say what became of them.", no_args_is_help=True)
 
@@ -31,8 +36,10 @@ def send(
     from orchestration.deploy.despatch import despatch
     from orchestration.deploy.senders.configured import CHANNELS, sender_of, variable_of
     from orchestration.edges.warehouse import Warehouse
+    from orchestration.measure.mover import move_spool
     from orchestration.measure.pseudonyms import pseudonym_key
     from orchestration.policy.live import LiveRules
+    from orchestration.policy.thresholds import whole_number
     from orchestration.programs.definition import read_programs
 
     if channel not in CHANNELS:
@@ -61,6 +68,7 @@ def send(
                 clock,
                 pseudonym_key=pseudonym_key(house.folder),
                 is_live=live,
+                take_in=lambda: move_spool(house, clock, whole_number("spool_keep_days")),
                 most=limit,
                 report=lambda tally: status.update(
                     f"{tally.accepted:,} accepted, {tally.refused:,} refused, {tally.deferred:,} put off, {tally.unknown:,} in doubt"
@@ -75,15 +83,7 @@ def send(
         f"{told['refused']:,} refused, {told['deferred']:,} put off, {told['withheld']:,} withheld, {told['unknown']:,} in doubt",
         soft_wrap=True,
     )
-    for state, reason, number in done.reasons:
-        console.print(f"  {state}, {number:,}: {reason}", markup=False, soft_wrap=True)
-    if done.handed_over:
-        console.print(
-            f"  {done.handed_over:,} were handed over as files, before the channel had a sender", soft_wrap=True
-        )
-    if done.next_due is not None:
-        waiting = sum(done.counts.get(state, 0) for state in ("queued", "deferred"))
-        console.print(f"  {waiting:,} wait, the first until {done.next_due:%Y-%m-%d %H:%M} UTC")
+    _print_rest(console, done)
     if done.sample is not None:
         console.print(
             f"\nthe first one, to {_masked(done.sample.address)}:\n\nSubject: {done.sample.subject}", markup=False
@@ -92,7 +92,7 @@ def send(
             console.print(f"{name}: {value}", markup=False, soft_wrap=True)
         console.print(f"\n{done.sample.text}", markup=False, soft_wrap=True)
     if as_json:
-        told |= {"is_live": live, "queued": done.queued, "states": dict(done.counts)}
+        told |= {"is_live": live, "queued": done.queued, "left_behind": done.left_behind, "states": dict(done.counts)}
         sys.stdout.write(json.dumps(told) + "\n")
     if done.tally.ended is not None:
         raise Refusal(f"channel {channel}", done.tally.ended, "The rest is queued; run it again later.")
@@ -146,6 +146,23 @@ def resolve(
         for name in names:
             box.resolve(name, known[resolution], f"{reason} ({actor})", SystemClock().now())
     out.print(f"{len(names)} settled as {resolution}")
+
+
+def _print_rest(console: "Console", done: "Despatch") -> None:
+    """Why messages did not leave, and where the others are."""
+    from orchestration.deploy.earlier import left_behind
+
+    for state, reason, number in done.reasons:
+        console.print(f"  {state}, {number:,}: {reason}", markup=False, soft_wrap=True)
+    if done.handed_over:
+        console.print(
+            f"  {done.handed_over:,} were handed over as files, before the channel had a sender", soft_wrap=True
+        )
+    if done.left_behind:
+        console.print(f"  {left_behind(done.left_behind)}", markup=False, soft_wrap=True)
+    if done.next_due is not None:
+        waiting = sum(done.counts.get(state, 0) for state in ("queued", "deferred"))
+        console.print(f"  {waiting:,} wait, the first until {done.next_due:%Y-%m-%d %H:%M} UTC")
 
 
 def _open(warehouse: Path | None) -> Outbox:

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 import duckdb
 
+from orchestration.deploy.earlier import left_earlier, sent_earlier
 from orchestration.deploy.gate import EVERYBODY, Gate, Limits
 from orchestration.deploy.letters import LetterWriter, posts_of
 from orchestration.deploy.messages import UNCLEAR, Doubt, Finding, Letter, Outcome, Sender
 from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.permission import Permission
 from orchestration.deploy.posting import copy_events, queue_people, queue_posts, seen_in
+from orchestration.deploy.queued import Sent
 from orchestration.deploy.quiet import QuietHours, configured_zone
+from orchestration.deploy.refusals import require_known_complaints
 from orchestration.deploy.rendering import Templates
 from orchestration.deploy.senders.configured import goes_to_people
 from orchestration.deploy.sending import Manner, Tally, send_due
-from orchestration.deploy.standing import SpooledUnsubscribes, Standing, last_build, standing_in
-from orchestration.deploy.switches import state_in
+from orchestration.deploy.standing import SpooledUnsubscribes, Standing, spool_positions, standing_in
+from orchestration.deploy.switches import Switchboard, recorded_switches
 from orchestration.edges.addresses import configured_addresses
 from orchestration.edges.clock import Clock
 from orchestration.edges.spool import spool_key
@@ -37,6 +40,7 @@ class Despatch:
 
     Attributes:
         queued: Messages that were new in the outbox.
+        left_behind: Messages that waited in an outbox that is no longer here; nothing sends them.
         handed_over: Messages that were written to files for hand-over, so that somebody else sends them.
         counts: Messages by state, all channels.
         reasons: State, reason and number of what did not leave.
@@ -46,6 +50,7 @@ class Despatch:
 
     tally: Tally
     queued: int
+    left_behind: int
     handed_over: int
     counts: Mapping[str, int]
     reasons: Sequence[tuple[str, str, int]]
@@ -92,6 +97,7 @@ def despatch(
     *,
     pseudonym_key: bytes | None,
     is_live: bool,
+    take_in: Callable[[], object],
     most: int | None = None,
     manner: Manner | None = None,
     report: Callable[[Tally], None] = lambda tally: None,
@@ -100,6 +106,7 @@ def despatch(
 
     Args:
         rules: Those of sending are asked before every batch.
+        take_in: Moves what lies in the spool into the warehouse: before people are judged their last words must be there.
         most: Messages of this run.
         manner: How to send; None is what the policy seed and the environment say.
 
@@ -120,9 +127,11 @@ def despatch(
                 )
             else:
                 queued, handed_over = queue_posts(connection, used, [channel], now, expiry_hours=expiry), 0
-            built_at, everybody = last_build(connection), _global_holdout(connection)
+            left_behind = left_earlier(connection, outbox.outbox_id, now - dt.timedelta(hours=expiry))
+            everybody, positions = _global_holdout(connection), spool_positions(connection)
+            switches = Switchboard(warehouse.folder, recorded_switches(connection))
         permission = Permission(warehouse, {program.program: program for program in programs}, rules, is_live)
-        gate = _gate(warehouse, used, programs, permission, built_at, everybody)
+        gate = _gate(warehouse, used, programs, permission, switches, everybody, positions, take_in)
         letters = _writer(warehouse, pseudonym_key).write if to_people else posts_of
         try:
             tally = send_due(
@@ -141,7 +150,7 @@ def despatch(
                     copy_events(connection, outbox, clock.now())
         sample = getattr(acting, "sample", None)
         told = used.counts(), used.reasons(), used.next_due([channel])
-        return Despatch(tally, queued, handed_over, *told, sample)
+        return Despatch(tally, queued, left_behind, handed_over, *told, sample)
     finally:
         outbox.close()
 
@@ -159,20 +168,31 @@ def _gate(
     outbox: Outbox,
     programs: Sequence[Program],
     permission: Permission,
-    built_at: dt.datetime | None,
+    switches: Switchboard,
     everybody: float,
+    positions: Mapping[str, int],
+    take_in: Callable[[], object],
 ) -> Gate:
     def standing_of(user_ids: Collection[str]) -> Mapping[str, Standing]:
+        take_in()
         with warehouse.connect() as connection:
+            require_known_complaints(connection)
             return standing_in(connection, user_ids)
+
+    def sent_since(user_ids: Collection[str], since: dt.datetime) -> Mapping[str, Sequence[Sent]]:
+        found = outbox.sent_since(user_ids, since)
+        with warehouse.connect() as connection:
+            for user_id, sent in sent_earlier(connection, outbox.outbox_id, user_ids, since).items():
+                found.setdefault(user_id, []).extend(sent)
+        return found
 
     return Gate(
         limits(),
         standing_of,
-        SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), built_at).people,
-        outbox.sent_since,
+        SpooledUnsubscribes(warehouse.folder, spool_key(warehouse.folder), positions).people,
+        sent_since,
         {EVERYBODY: everybody, **{program.program: program.experiments.holdout_share for program in programs}},
-        lambda program: state_in(warehouse.folder, program),
+        switches.state_of,
         permission,
     )
 

@@ -9,7 +9,7 @@ from orchestration.deploy.experiments import Launch, launch_cycle
 from orchestration.deploy.guarding import Guard, guard_of
 from orchestration.deploy.ramp import ramp_share
 from orchestration.deploy.reach import Reach, reach_of
-from orchestration.deploy.switches import State, journal, record_switches, state_in, throw
+from orchestration.deploy.switches import State, known_switches, record_switches, state_by_both, throw
 from orchestration.edges.warehouse import Warehouse, transaction
 from orchestration.policy.rules import Rules
 from orchestration.programs.definition import Program
@@ -49,13 +49,13 @@ def launch_program(
     """
     record_switches(warehouse)
     with warehouse.connect() as connection, transaction(connection):
-        guard = guard_of(connection, program, journal(warehouse.folder))
+        guard = guard_of(connection, program, known_switches(connection))
         share = ramp_share(connection, program, cycle, guard, now)
         reach = reach_of(connection, program, programs, first_day, share, now)
-    if guard.status == "harmed" and state_in(warehouse.folder, program.program) == "running":
+    if guard.status == "harmed" and state_by_both(warehouse, program.program) == "running":
         throw(warehouse.folder, program.program, "stopped", "guardrails", guard.reason, now)
         record_switches(warehouse)
     launches = launch_cycle(
         warehouse, program, cycle, first_day, channel, now, seed=seed, reach=reach, guard=guard, rules=rules
     )
-    return Launched(program.program, state_in(warehouse.folder, program.program), guard, reach, tuple(launches))
+    return Launched(program.program, state_by_both(warehouse, program.program), guard, reach, tuple(launches))

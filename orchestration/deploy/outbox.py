@@ -72,7 +72,11 @@ class Outbox:
                     "insert into about select ? where not exists (select 1 from about)", [secrets.token_hex(8)]
                 )
         except sqlite3.DatabaseError as error:
-            raise Refusal(subject, f"is no outbox ({error})", "Move it away and run it again.") from error
+            raise Refusal(
+                subject,
+                f"is no outbox ({error})",
+                "Move it away and run it again; what only it had is told and not sent.",
+            ) from error
         self.outbox_id: str = self._connection.execute("select outbox_id from about").fetchone()[0]
 
     def rehearsal(self) -> Self:
@@ -114,7 +118,10 @@ class Outbox:
         return added
 
     def note(self, events: Sequence[Event], now: dt.datetime) -> None:
-        """Makes events durable together, before it returns."""
+        """Makes events durable together, before it returns.
+
+        A channel that puts off the only attempt there was does not have the message; of earlier ones that says nothing.
+        """
         with self._transaction():
             for event in events:
                 self._write(event, now)
@@ -123,13 +130,16 @@ class Outbox:
                     update messages
                     set state = :state, changed_at = :now, due_at = coalesce(:due_at, due_at),
                         attempted_at = case when :state = 'attempted' then :now else attempted_at end,
-                        first_attempted_at = case :state when 'attempted' then coalesce(first_attempted_at, :now)
-                            when 'deferred' then null else first_attempted_at end
+                        first_attempted_at = case
+                            when :state = 'attempted' then coalesce(first_attempted_at, :now)
+                            when :state = 'deferred' and :sender is not null and first_attempted_at = attempted_at then null
+                            else first_attempted_at end
                     where send_id = :send_id
                     """,
                     {
                         "state": _AFTER[_resolution(event)] if event.state == "resolved" else event.state,
                         "now": text_of(now),
+                        "sender": event.sender,
                         "due_at": event.due_at and text_of(event.due_at),
                         "send_id": event.send_id,
                     },
@@ -186,6 +196,18 @@ class Outbox:
             found.append(InDoubt(message, time_of(at), time_of(first), sender, detail))
         return found
 
+    def first_attempts(self, send_ids: Collection[str]) -> dict[str, dt.datetime]:
+        """When messages were first tried since they were last known for sure not to have been sent; those never tried are left out."""
+        found = {}
+        for send_id in send_ids:
+            row = self._connection.execute(
+                "select first_attempted_at from messages where send_id = ? and first_attempted_at is not null",
+                [send_id],
+            ).fetchone()
+            if row:
+                found[send_id] = time_of(row[0])
+        return found
+
     def counts(self) -> dict[str, int]:
         """Number of messages by state."""
         return dict(self._connection.execute("select state, count(*) from messages group by state order by state"))
@@ -232,6 +254,8 @@ class Outbox:
         if not self._messages("where send_id = ? and state = 'unknown'", [send_id]):
             raise Refusal(f"message {send_id}", "is not in doubt", "`loop outbox list` names those that are.")
         self.note([Event(send_id, "resolved", f"{resolution}: {detail}", due_at=now)], now)
+        if resolution == "again":  # whoever says so knows that it was not sent
+            self._connection.execute("update messages set first_attempted_at = null where send_id = ?", [send_id])
 
     def _messages(self, condition: str, parameters: Sequence[object]) -> list[Message]:
         names = [field.name for field in fields(Message)]

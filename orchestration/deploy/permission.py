@@ -11,7 +11,7 @@ from orchestration.deploy.assignment import Arm
 from orchestration.deploy.guarding import Guard, guard_of
 from orchestration.deploy.queued import Message
 from orchestration.deploy.reach import Reach
-from orchestration.deploy.switches import journal
+from orchestration.deploy.switches import known_switches
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import Refusal
 from orchestration.policy.facts import Value
@@ -115,8 +115,10 @@ class Permission:
         program = self.programs.get(name)
         if program is None:
             return f"held back: program {name} is not configured, so its rules cannot be asked"
+        if program.dry_run:  # the ledger keeps what it said when its messages were dealt
+            return f"held back: program {name} says dry_run: true"
         try:
-            guard = guard_of(connection, program, journal(self.warehouse.folder))
+            guard = guard_of(connection, program, known_switches(connection))
             segments, share = _launched(connection, experiment_id)
             judgement = rules.judge(
                 "sending", _facts(connection, program, experiment_id, batch, segments, share, guard)

@@ -5,9 +5,8 @@ attempts of the next are one transaction. Doubts are settled first thing in the 
 """
 
 import datetime as dt
-import itertools
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.deploy.gate import Gate
@@ -18,6 +17,7 @@ from orchestration.edges.clock import Clock
 from orchestration.errors import Refusal
 
 _WINDOW = 1000  # messages judged together: one look into the warehouse
+_JUDGED_SECONDS = 60  # for so long a judgement holds: night may fall, or a person say no, while a window leaves slowly
 _MOST_IN_A_ROW = (
     3  # calls without an answer, or channels that ask to wait: after these the run ends, lest thousands go into doubt
 )
@@ -100,8 +100,9 @@ def send_due(
             window = outbox.due(manner.channels, now, room, stopped) if room > 0 else []
             if not window:
                 break
+            window = _remembered(outbox, sender, window, now)
             going = _judged(outbox, gate, window, manner, now, tally)
-            _send_window(outbox, sender, gate, letters_of, going, manner, clock, pace, tally, wait, report)
+            _send_window(outbox, sender, gate, letters_of, going, manner, clock, now, pace, tally, wait, report)
     return tally
 
 
@@ -143,6 +144,20 @@ def _settled(doubt: InDoubt, sender: Sender, manner: Manner, now: dt.datetime, k
     return None
 
 
+def _remembered(outbox: Outbox, sender: Sender, messages: Sequence[Message], now: dt.datetime) -> list[Message]:
+    """Without those that were tried before and whose keys the channel has forgotten since: they are in doubt again.
+
+    Asked of every call and not only when a doubt is settled: a stop or a night may lie between.
+    """
+    if sender.doubt != "repeat":
+        return list(messages)
+    first = outbox.first_attempts([message.send_id for message in messages])
+    forgotten = {send_id for send_id, at in first.items() if (now - at).total_seconds() >= sender.remembers_seconds}
+    told = "the channel has forgotten the key of an attempt whose end is not known"
+    outbox.note([Event(send_id, "unknown", told, sender.name) for send_id in sorted(forgotten)], now)
+    return [message for message in messages if message.send_id not in forgotten]
+
+
 def _judged(
     outbox: Outbox, gate: Gate, window: Sequence[Message], manner: Manner, now: dt.datetime, tally: Tally
 ) -> list[Message]:
@@ -168,6 +183,7 @@ def _send_window(
     going: Sequence[Message],
     manner: Manner,
     clock: Clock,
+    judged_at: dt.datetime,
     pace: "_Pace",
     tally: Tally,
     wait: Callable[[float], None],
@@ -181,9 +197,15 @@ def _send_window(
     tally.withheld += len(homeless)
     pending: list[Event] = []
     try:
-        for call in _calls([message for message in going if message.send_id in letters], sender.most_per_call):
-            pace.keep(len(call))
-            messages = gate.still(call)
+        waiting = [message for message in going if message.send_id in letters]
+        while waiting:
+            pace.keep(len(waiting[: sender.most_per_call]))
+            if (clock.now() - judged_at).total_seconds() >= _JUDGED_SECONDS:
+                outbox.note(pending, clock.now())  # what was just sent counts for the caps
+                pending, judged_at = [], clock.now()
+                waiting = _judged(outbox, gate, waiting, manner, judged_at, tally)
+            call, waiting = waiting[: sender.most_per_call], waiting[sender.most_per_call :]
+            messages = _remembered(outbox, sender, gate.still(call), clock.now())
             if gate.permission.has_changed():
                 break  # the rest of the window is judged again, by the new rules
             if not messages:
@@ -234,12 +256,6 @@ def _heed(outcomes: Sequence[Outcome], manner: Manner, tally: Tally, wait: Calla
         tally.ended = f"the channel asks to wait {longest.wait_seconds:.0f} seconds: {longest.detail}"
     elif longest.wait_seconds > 0:
         wait(longest.wait_seconds)
-
-
-def _calls(messages: Sequence[Message], size: int) -> Iterator[list[Message]]:
-    remaining = iter(messages)
-    while call := list(itertools.islice(remaining, size)):
-        yield call
 
 
 class _Pace:

@@ -1,8 +1,8 @@
 """The kill switch: stops a program or all of them, brings one back to its baseline, and lets it run again.
 
 A switch must work while something else writes to the warehouse, so it is a line in a journal beside it, appended and synced in one
-call. The journal is what senders read, before every batch; ``ledger.switches`` is its copy for the record, and what holds if the
-journal is lost. A journal that cannot be read stops everything.
+call. ``ledger.switches`` is its copy for the record, in the order of the journal, and what holds if the journal is lost or an older
+one is put back: senders read both, the journal before every call. A journal that cannot be read stops everything.
 
 A program is stopped if the last switch of its own or the last one of all programs says so: ``loop resume PROGRAM`` does not overrule
 ``loop stop --all``.
@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -77,23 +77,54 @@ def journal(folder: Path) -> list[Switch]:
 
 
 def state_in(folder: Path, program: str) -> State:
-    """State of a program by the journal alone, for code that holds no connection."""
+    """State of a program by the journal alone, for code that can open no warehouse."""
     return _state(journal(folder), program)
 
 
 def state_of(connection: duckdb.DuckDBPyConnection, program: str) -> State:
-    """State of a program by the journal beside the database; what only the ledger knows came before it."""
-    recorded = [
-        Switch(scope, state, actor, reason, at.isoformat())
-        for scope, state, actor, reason, at in connection.execute(
-            "select scope, state, actor, reason, recorded_at from ledger.switches order by recorded_at"
-        ).fetchall()
-    ]
+    """State of a program by the ledger and by the journal beside the database."""
+    return _state(known_switches(connection), program)
+
+
+def state_by_both(warehouse: Warehouse, program: str) -> State:
+    """The same for code that holds no connection; by the journal alone where there is no warehouse yet."""
+    if not warehouse.path.exists():
+        return state_in(warehouse.folder, program)
+    with warehouse.connect() as connection:
+        return state_of(connection, program)
+
+
+def known_switches(connection: duckdb.DuckDBPyConnection) -> list[Switch]:
+    """Every switch, oldest first: those of the ledger in the order of their copying, then what only the journal has yet.
+
+    By order and not by time, because a clock may have been set back.
+    """
     folder = _folder(connection)
-    told = journal(folder) if folder else []
-    known = {switch.switch_id for switch in told}
-    lost = [switch for switch in recorded if switch.switch_id not in known]
-    return _state([*lost, *told], program)
+    return _with(recorded_switches(connection), journal(folder) if folder else [])
+
+
+def recorded_switches(connection: duckdb.DuckDBPyConnection) -> list[Switch]:
+    """The switches of the ledger in the order of their copying."""
+    rows = connection.execute(
+        "select scope, state, actor, reason, recorded_at from ledger.switches order by rowid"
+    ).fetchall()
+    return [Switch(scope, state, actor, reason, at.isoformat()) for scope, state, actor, reason, at in rows]
+
+
+class Switchboard:
+    """The switches for a process that asks often and for long; what it once saw holds although the journal is lost meanwhile.
+
+    Args:
+        recorded: Those of the ledger.
+    """
+
+    def __init__(self, folder: Path, recorded: Sequence[Switch]) -> None:
+        self._folder, self._seen = folder, list(recorded)
+
+    def state_of(self, program: str) -> State:
+        """State of a program now."""
+        self._seen = _with(self._seen, journal(self._folder))
+        return _state(self._seen, program)
 
 
 def is_stopped(connection: duckdb.DuckDBPyConnection, program: str) -> bool:
@@ -111,6 +142,11 @@ def record_switches(warehouse: Warehouse) -> int:
                 "insert into ledger.switches values (?, ?, ?, ?, ?, ?)", [switch_id, *asdict(switch).values()]
             )
     return len(fresh)
+
+
+def _with(recorded: Sequence[Switch], told: Iterable[Switch]) -> list[Switch]:
+    known = {switch.switch_id for switch in recorded}
+    return [*recorded, *(switch for switch in told if switch.switch_id not in known)]
 
 
 def _state(switches: Iterable[Switch], program: str) -> State:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.cadence import ONE_BY_ONE, PARTITIONS, cycle_of_key
-from orchestration.deploy.switches import state_in
+from orchestration.deploy.switches import state_by_both
 from orchestration.edges.clock import cycle_of
 from orchestration.generate.choosing import batched_for, generator_for
 from orchestration.generate.cycle import generate_cycle
@@ -42,7 +42,7 @@ def creatives(
     house, now, cycle = warehouse.open(), clock.clock().now(), cycle_of_key(context.partition_key)
     taxonomy, rules, rows = Taxonomy.load(), programs.rules(), []
     for program in programs.read():
-        if state_in(house.folder, program.program) == "stopped":
+        if state_by_both(house, program.program) == "stopped":
             continue
         if cycle_of(program.first_cycle, program.cadence) > cycle:
             context.log.warning(

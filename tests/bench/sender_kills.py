@@ -31,12 +31,13 @@ from orchestration.deploy.senders.webhook import WebhookSender
 from orchestration.deploy.sending import Manner
 from orchestration.edges.clock import Clock
 from orchestration.edges.warehouse import Warehouse
+from orchestration.measure.mover import move_spool
 from orchestration.policy.live import LiveRules
 from orchestration.programs.definition import FOLDER, read_program
 from tests.bench.forks import awaited, begun, forked
 from tests.fakes.mail_channels import Channels, mail_channels
 
-PROGRAM = read_program(FOLDER / "subject_lines.yaml")
+PROGRAM = read_program(FOLDER / "subject_lines.yaml").model_copy(update={"dry_run": False})
 ORIGIN = Origin("Harbour Goods", "news@example.test")
 NOON = dt.datetime.fromisoformat("2026-11-16T12:00:00")
 SETTLE_SECONDS = 1.0
@@ -164,8 +165,18 @@ def prepare(folder: Path, recipients: int) -> None:
                 select 'subject_lines' as program, 'u' || number as user_id, 'new' as segment
                 from range({recipients}) as people (number) where number % 20 <> 3;
             create table intermediate.int_people as
-                select 'u' || number as user_id, 'new' as segment, 'UTC' as timezone, true as is_subscribed
+                select 'u' || number as user_id, 'new' as segment, 'UTC' as timezone, true as is_subscribed,
+                    timestamp '{NOON}' - interval 2 hour as built_through, {recipients} as received_events
                 from range({recipients}) as people (number) where number % 20 <> 3;
+            create schema if not exists staging;
+            create table staging.stg_events__aliases (user_id varchar, person_id varchar);
+            create view staging.stg_segment__events as
+                select *, cast(null as varchar) as unread_reason from raw.events where source like 'segment/%';
+            create view staging.stg_one_click__events as
+                select 'unsubscribed' as event_type, body ->> '$.person' as recipient, body ->> '$.send_id' as send_id,
+                    cast(null as varchar) as creative_id, cast(null as boolean) as is_permanent, received_at as occurred_at,
+                    cast(null as varchar) as unread_reason, received_at, ingested_at
+                from raw.inbox where provider = 'one_click';
             insert into ledger.experiments values
                 ('subject_lines-202647-1', 'subject_lines', 202647, 1, timestamp '{NOON}', 's', true, timestamp '{NOON}');
             insert into ledger.arms values ('subject_lines-202647-1', 'new', 'c1', 0, 'baseline', 1.0, timestamp '{NOON}');
@@ -214,6 +225,7 @@ def _start(folder: Path, channel: str, channels: Channels, began: float) -> int:
             clock,
             pseudonym_key=None,
             is_live=True,
+            take_in=lambda: move_spool(Warehouse(folder), clock, 30),
             manner=Manner(["email"], SETTLE_SECONDS, 1.0),
         )
     )

@@ -48,6 +48,17 @@ def test_the_switch_works_while_the_warehouse_is_held_and_is_copied_later(place:
     ]
 
 
+def test_a_stop_whose_journal_is_lost_holds_and_is_told(place: Path, loop: Command) -> None:
+    Warehouse(place / "warehouse").migrate()
+    loop("stop", "subject_lines", "--reason", "complaints")
+    assert "switches.ndjson is missing" not in loop("doctor").out
+    (place / "warehouse" / "switches.ndjson").unlink()
+    told = " ".join(loop("doctor").out.split())
+    assert "subject_lines is stopped; switches.ndjson is missing, its copy in the ledger holds" in told
+    assert loop("resume", "subject_lines").out == "subject_lines may run.\n"
+    assert "every program may run" in loop("doctor").out
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [

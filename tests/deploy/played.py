@@ -7,6 +7,7 @@ from orchestration.deploy.despatch import Despatch, despatch
 from orchestration.deploy.messages import Doubt, Finding, Letter, Outcome
 from orchestration.deploy.sending import Manner
 from orchestration.edges.warehouse import Warehouse
+from orchestration.measure.mover import move_spool
 from orchestration.policy.live import LiveRules
 from orchestration.programs.definition import Program
 from tests.bench.sender_kills import NOON, PROGRAM, groups, send_id
@@ -69,7 +70,18 @@ def sent(
 ) -> Despatch:
     """A run of sending, with the rules in the folder ``rules`` of the warehouse."""
     rules, at = LiveRules(house.folder / "rules"), clock or MovingClock()
-    return despatch(house, "email", channel, programs, rules, at, pseudonym_key=None, is_live=live, manner=MANNER)
+    return despatch(
+        house,
+        "email",
+        channel,
+        programs,
+        rules,
+        at,
+        pseudonym_key=None,
+        is_live=live,
+        take_in=lambda: move_spool(house, at, 30),
+        manner=MANNER,
+    )
 
 
 def reasons(done: Despatch, state: str) -> Collection[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.deploy.channels import HandoverFiles
 from orchestration.edges.warehouse import Warehouse
+from orchestration.programs.definition import FOLDER
 from tests.bench import sender_kills
 from tests.fakes.mail_channels import mail_channels
 
@@ -55,6 +56,10 @@ def test_what_a_sender_sends_is_not_handed_over(house: Warehouse) -> None:
 
 
 def test_the_command_rehearses_and_then_sends_over_tls(house: Warehouse) -> None:
+    programs = house.folder / "programs"
+    programs.mkdir()
+    text = (FOLDER / "subject_lines.yaml").read_text(encoding="utf-8")
+    (programs / "subject_lines.yaml").write_text(text.replace("dry_run: true", "dry_run: false"), encoding="utf-8")
     with mail_channels(house.folder / "channels") as channels:
         environment = {
             **os.environ,
@@ -65,6 +70,7 @@ def test_the_command_rehearses_and_then_sends_over_tls(house: Warehouse) -> None
             "LOOP_PUBLIC_URL": "https://u.example.test",
             "LOOP_ADDRESSES": str(house.folder / "addresses.csv"),
             "LOOP_WAREHOUSE": str(house.folder),
+            "LOOP_PROGRAMS": str(programs),
         }
 
         def loop(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from orchestration.errors import Refusal
 from orchestration.generate.approval import decide
 from orchestration.policy.live import LiveRules
 from orchestration.policy.rules import Rules
-from tests.bench.sender_kills import NOON, send_id
+from tests.bench.sender_kills import NOON, PROGRAM, send_id
 from tests.deploy.played import PEOPLE, WANTED, MovingClock, PlayedChannel, reasons, sent
 
 EXPERIMENT = "subject_lines-202647-1"
@@ -163,6 +163,22 @@ def test_a_program_that_is_gone_has_no_rules_to_ask_and_sends_nothing(house: War
     done = sent(house, channel, programs=[])
     assert channel.taken == []
     assert any("is not configured" in reason for reason in reasons(done, "deferred"))
+
+
+def test_a_program_that_is_a_dry_run_again_sends_nothing_that_was_dealt_before(house: Warehouse) -> None:
+    channel, clock = PlayedChannel(), MovingClock()
+    done = sent(house, channel, clock, programs=[PROGRAM.model_copy(update={"dry_run": True})])
+    assert channel.taken == []
+    assert reasons(done, "deferred") == {"held back: program subject_lines says dry_run: true"}
+    clock.time += LATER
+    sent(house, channel, clock)
+    assert sorted(channel.ids()) == sorted(WANTED)
+
+
+def test_what_was_dealt_as_a_dry_run_never_leaves(house: Warehouse) -> None:
+    with house.connect() as connection:
+        connection.execute("update ledger.sends set is_dry_run = true")
+    assert sent(house, PlayedChannel()).queued == 0
 
 
 def test_marts_that_were_never_built_are_named(house: Warehouse) -> None:

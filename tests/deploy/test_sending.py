@@ -13,7 +13,7 @@ from orchestration.deploy.despatch import outbox_of
 from orchestration.deploy.messages import Outcome
 from orchestration.deploy.outbox import Outbox
 from orchestration.deploy.queued import Event, Message
-from orchestration.deploy.switches import throw
+from orchestration.deploy.switches import JOURNAL, record_switches, throw
 from orchestration.edges.spool import Record, SpoolFile, spool_folder, spool_key
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal
@@ -126,6 +126,18 @@ def test_a_stop_holds_within_one_call_and_can_be_lifted(house: Warehouse) -> Non
     channel.before_call = lambda: None
     throw(house.folder, "subject_lines", "running", "test", "go on", clock.now())
     sent(house, channel, clock)
+    assert sorted(channel.ids()) == sorted(WANTED)
+
+
+def test_a_stop_holds_where_its_journal_is_lost(house: Warehouse) -> None:
+    throw(house.folder, "subject_lines", "stopped", "test", "enough", NOON)
+    record_switches(house)
+    (house.folder / JOURNAL).rename(house.folder / "elsewhere")
+    channel = PlayedChannel()
+    sent(house, channel)
+    assert channel.taken == []
+    throw(house.folder, "subject_lines", "running", "test", "go on", NOON)
+    sent(house, channel)
     assert sorted(channel.ids()) == sorted(WANTED)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestration.deploy.switches import (
     EVERYTHING,
     JOURNAL,
+    Switchboard,
     is_stopped,
     journal,
     record_switches,
@@ -75,6 +76,27 @@ def test_the_ledger_keeps_every_switch_once_and_stands_in_for_a_lost_journal(war
         warehouse.folder, "news", "running", "anna", "mended", NOW - dt.timedelta(days=1)
     )  # a clock that was set back
     assert not stopped(warehouse, "news")
+
+
+def test_an_older_journal_that_is_put_back_lifts_no_stop(warehouse: Warehouse) -> None:
+    throw(warehouse.folder, "news", "running", "anna", "first", NOW)
+    older = (warehouse.folder / JOURNAL).read_bytes()
+    throw(warehouse.folder, "news", "stopped", "anna", "complaints", NOW)
+    record_switches(warehouse)
+    (warehouse.folder / JOURNAL).write_bytes(older)
+    assert stopped(warehouse, "news")
+    throw(warehouse.folder, "news", "running", "anna", "mended", NOW)
+    assert not stopped(warehouse, "news")
+    record_switches(warehouse)
+    assert not stopped(warehouse, "news")
+
+
+def test_who_saw_a_stop_is_stopped_although_the_journal_is_lost_meanwhile(tmp_path: Path) -> None:
+    board = Switchboard(tmp_path, [])
+    throw(tmp_path, "news", "stopped", "anna", "complaints", NOW)
+    assert board.state_of("news") == "stopped"
+    (tmp_path / JOURNAL).unlink()
+    assert board.state_of("news") == "stopped"
 
 
 @pytest.mark.parametrize("damage", [b'{"scope": "ne', b"\xff\xfe\n", b'{"scope": "news", "state": "off"}\n', b"[]\n"])
