@@ -80,7 +80,7 @@ def launch_cycle(
             is_new = batch > 0 and may_send(connection, program, experiment.id, batch, arms, bounds, guard, asked, now)
             if is_new:
                 _send(connection, experiment, batch, arms, now, seed, is_rolled_back=state == "baseline")
-            launches += _told(connection, experiment, channel, is_new=is_new)
+            launches += _told(connection, experiment, channel, now, is_new=is_new)
     return launches
 
 
@@ -203,7 +203,12 @@ def _send(
 
 
 def _told(
-    connection: duckdb.DuckDBPyConnection, experiment: _Experiment, channel: Channel, *, is_new: bool
+    connection: duckdb.DuckDBPyConnection,
+    experiment: _Experiment,
+    channel: Channel,
+    now: dt.datetime,
+    *,
+    is_new: bool,
 ) -> list[Launch]:
     """What the experiment came to, and its messages handed over; nothing where it is not launched."""
     row = connection.execute(
@@ -218,7 +223,7 @@ def _told(
     ).fetchone()
     if row is None:
         return []
-    messages = 0 if experiment.program.dry_run else channel.deliver(connection, experiment.id)
+    messages = 0 if experiment.program.dry_run else channel.deliver(connection, experiment.id, now)
     return [Launch(experiment.id, row[0], int(row[1]), messages, is_new)]
 
 
