@@ -141,30 +141,38 @@ class _Experiment:
 def _approved_arms(
     connection: duckdb.DuckDBPyConnection, program: Program, cycle: int, send: int, *, is_rolled_back: bool
 ) -> dict[str, list[Arm]]:
-    """Segment -> arms in their order; nothing while a creative of any segment waits. Rolled back, a new send is its baseline alone."""
+    """Segment -> arms in their order with their shares of the people outside the holdouts; nothing while a text of any segment waits.
+
+    Before the first batch they are those of the plan, or of a program that was rolled back its baseline alone. After it they are those
+    of the ledger, whatever the switch says by then: people are dealt to no others.
+    """
     rows = connection.execute(
         """
-        select plans.segment, plans.creative_id, plans.role, plans.planned_share,
-            coalesce(decisions.decision, 'waiting') = 'approved' as is_approved,
-            experiments.experiment_id is not null as is_launched
-        from ledger.current_plans as plans
-        left join ledger.decisions as decisions on plans.creative_id = decisions.creative_id
-        left join ledger.experiments as experiments
-            on plans.program = experiments.program and plans.cycle = experiments.cycle
-            and plans.send_number = experiments.send_number
-        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send and plans.planned_share > 0
-        order by plans.segment, plans.arm_number
+        with launched as (
+            select arms.segment, arms.arm_number, arms.creative_id, arms.role,
+                arms.planned_share / sum(arms.planned_share) over (partition by arms.segment) as share
+            from ledger.experiments as experiments
+            inner join ledger.arms as arms on experiments.experiment_id = arms.experiment_id
+            where experiments.program = $program and experiments.cycle = $cycle and experiments.send_number = $send
+                and arms.role <> 'holdout'
+        ),
+        planned as (
+            select segment, arm_number, creative_id, role, case when $is_rolled_back then 1.0 else planned_share end as share
+            from ledger.current_plans
+            where program = $program and cycle = $cycle and send_number = $send and planned_share > 0
+                and (role = 'baseline' or not $is_rolled_back) and not exists (select 1 from launched)
+        )
+        select arms.segment, arms.creative_id, arms.role, arms.share, coalesce(decisions.decision, 'waiting') = 'approved'
+        from (from launched union all from planned) as arms
+        left join ledger.decisions as decisions on arms.creative_id = decisions.creative_id
+        order by arms.segment, arms.arm_number
         """,
-        {"program": program.program, "cycle": cycle, "send": send},
+        {"program": program.program, "cycle": cycle, "send": send, "is_rolled_back": is_rolled_back},
     ).fetchall()
-    if is_rolled_back and not any(is_launched for *_, is_launched in rows):
-        rows = [
-            (segment, creative, role, 1.0, True, False) for segment, creative, role, *_ in rows if role == "baseline"
-        ]
+    if not all(is_approved for *_, is_approved in rows):
+        return {}
     arms: dict[str, list[Arm]] = {}
-    for segment, creative_id, role, share, is_approved, _ in rows:
-        if not is_approved:
-            return {}
+    for segment, creative_id, role, share, _ in rows:
         arms.setdefault(segment, []).append(Arm(creative_id, role, share))
     return arms
 

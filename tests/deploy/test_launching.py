@@ -146,6 +146,38 @@ def test_a_rollback_sends_the_baseline_alone_from_the_next_batch_on(tmp_path: Pa
     assert all(row["p"] == pytest.approx(1) for row in sums)
 
 
+def test_a_send_that_began_as_the_baseline_alone_goes_on_so_after_the_program_is_resumed(tmp_path: Path) -> None:
+    warehouse, program = warehouse_in(tmp_path), program_of(batches=2, batch_hours=12)
+    plan(warehouse, program)
+    stop(warehouse, "news", "baseline")
+    launch(warehouse, program)
+    with warehouse.connect() as connection:
+        _batch_models(connection)
+    stop(warehouse, "news", "running", dt.timedelta(hours=1))
+    assert launch(warehouse, program, hours=30).launches[0].is_new
+    dealt = warehouse.rows(
+        """
+        select assignments.batch, arms.role, count(*) as people from ledger.assignments as assignments
+        left join ledger.arms as arms using (experiment_id, segment, creative_id) group by all order by all
+        """
+    )
+    assert [(row["batch"], row["role"]) for row in dealt] == [
+        (1, "baseline"), (1, "holdout"), (2, "baseline"), (2, "holdout"),
+    ]  # fmt: skip
+    assert sum(row["people"] for row in dealt) == 6000
+
+
+def test_a_rollback_waits_for_the_baseline_to_be_approved_where_a_rule_wants_it_read(tmp_path: Path) -> None:
+    warehouse = warehouse_in(tmp_path)
+    plan(warehouse, NEWS)
+    with warehouse.connect() as connection:
+        connection.execute("delete from ledger.approvals where creative_id like '%new-baseline'")
+    stop(warehouse, "news", "baseline")
+    assert launch(warehouse, NEWS).launches == ()
+    decide(warehouse, "news-202606-new-baseline", "approved", "anna", "read it", MONDAY)
+    assert launch(warehouse, NEWS).launches[0].is_new
+
+
 def test_the_rules_of_sending_are_asked_before_every_launch_and_kept(tmp_path: Path) -> None:
     warehouse = warehouse_in(tmp_path)
     plan(warehouse, NEWS)
