@@ -1,8 +1,10 @@
 """Channels out, behind one Protocol. Nothing is sent unless a program says ``dry_run: false``."""
 
 import datetime as dt
+import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +12,8 @@ from typing import Protocol
 import duckdb
 
 HANDOVER = "outbox"  # the folder of files for hand-over
-_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]")  # letters of any script may stand in one
+_LONGEST_NAME = 40  # of a segment; a file system takes 255 bytes for the whole
 # What a sender was ever given is the sender's: a channel that loses its sender does not send it again.
 _NOT_SENT = "sends.send_id not in (select send_id from ledger.send_events)"
 
@@ -85,13 +88,12 @@ class HandoverFiles:
         self, connection: duckdb.DuckDBPyConnection, experiment_id: str, batch: int, target: Path
     ) -> dict[str, Path]:
         """Segment -> its CSV file."""
-        segments = connection.execute(
+        rows = connection.execute(
             "select distinct segment from ledger.assignments where experiment_id = ? and batch = ? order by segment",
             [experiment_id, batch],
         ).fetchall()
-        return {
-            segment: target.with_name(f"{target.stem}-{_IN_A_NAME.sub('_', segment)}.csv") for (segment,) in segments
-        }
+        segments = [segment for (segment,) in rows]
+        return {segment: target.with_name(f"{target.stem}-{_name_of(segment, segments)}.csv") for segment in segments}
 
     def _draft(self, connection: duckdb.DuckDBPyConnection, experiment_id: str, batch: int, target: Path) -> None:
         messages = f"""
@@ -127,6 +129,23 @@ class HandoverFiles:
 
 def _record(connection: duckdb.DuckDBPyConnection, experiment_id: str, batch: int, now: dt.datetime) -> None:
     connection.execute("insert into ledger.handovers values (?, ?, ?)", [experiment_id, batch, now])
+
+
+def _name_of(segment: str, segments: Collection[str]) -> str:
+    """A segment in the name of a file: as it is, or with a digest after ``~`` where another segment could come to the same name.
+
+    That is where signs had to be replaced, where a file system that does not tell upper from lower case would take two for one, and
+    where it begins like the number of a batch. No name that stays as it is has a ``~``.
+    """
+    name = _NOT_IN_A_NAME.sub("_", segment)[:_LONGEST_NAME]
+    alike = sum(_cased(other) == _cased(segment) for other in segments)
+    if name == segment and alike == 1 and not re.match(r"\d+-", segment):
+        return name
+    return f"{name}~{hashlib.sha256(segment.encode()).hexdigest()[:8]}"
+
+
+def _cased(segment: str) -> str:
+    return unicodedata.normalize("NFKC", segment).casefold()
 
 
 def _hidden(path: Path) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,38 @@ def test_a_csv_for_each_segment_holds_what_the_parquet_holds(house: Warehouse) -
         rows = [(row["send_id"], row["subject"]) for row in csv.DictReader(stream)]
     assert rows == parquet
     assert not list(folder.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("segments", "names"),
+    [
+        (["new", "at_risk", "v1.2"], {"new", "at_risk", "v1.2"}),
+        (["新客", "老客"], {"新客", "老客"}),
+        (["a b", "a_b"], {"a_b~c8687a08", "a_b"}),
+        (["New", "new"], {"New~18fdd549", "new~11507a0e"}),
+        (["2-new", "new"], {"2-new~4825d07b", "new"}),
+        (["é" * 90, "é" * 91], None),
+    ],
+)
+def test_each_segment_has_a_file_of_its_own_in_every_batch(
+    house: Warehouse, segments: list[str], names: set[str] | None
+) -> None:
+    with house.connect() as connection:
+        connection.execute(
+            """
+            update ledger.assignments
+            set batch = 1 + cast(substr(user_id, 2) as integer) % 2,
+                segment = $segments[1 + (cast(substr(user_id, 2) as integer) // 2) % len($segments)]
+            """,
+            {"segments": segments},
+        )
+        assert HandoverFiles(house.folder / "outbox").deliver(connection, EXPERIMENT, NOW) == 40
+    files = sorted((house.folder / "outbox").glob("*.csv"))
+    assert len({unicodedata.normalize("NFKC", file.name).casefold() for file in files}) == 2 * len(segments)
+    rows = [row for file in files for row in csv.DictReader(file.open(encoding="utf-8"))]
+    assert len({row["send_id"] for row in rows}) == len(rows) == 40
+    if names is not None:
+        assert {file.stem.removeprefix(f"{EXPERIMENT}-") for file in files} == names | {f"2-{name}" for name in names}
 
 
 class Died(Exception):
