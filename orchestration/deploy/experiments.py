@@ -12,7 +12,7 @@ from orchestration.deploy.channels import Channel
 from orchestration.deploy.dealing import deal
 from orchestration.deploy.guarding import UNKNOWN, Guard
 from orchestration.deploy.permission import may_send
-from orchestration.deploy.reach import Reach
+from orchestration.deploy.reach import Reach, in_its_week
 from orchestration.deploy.switches import state_of
 from orchestration.edges.clock import cycle_of
 from orchestration.edges.warehouse import Warehouse, transaction
@@ -47,6 +47,7 @@ def launch_cycle(
     *,
     seed: int = 0,
     reach: Reach | None = None,
+    programs: Sequence[Program] = (),
     guard: Guard = UNKNOWN,
     rules: Rules | None = None,
 ) -> list[Launch]:
@@ -60,10 +61,11 @@ def launch_cycle(
         first_day: First day of the cycle; see :func:`starts_of`.
         seed: Of the draws that divide a batch.
         reach: Whom its sends may reach; None for everybody.
+        programs: Every configured program; those of its exclusion group have their own parts of the people.
         guard: What is known of its guardrails.
         rules: Asked before every batch; None for those that ship.
     """
-    asked, bounds = rules or Rules.load(), reach or Reach()
+    asked = rules or Rules.load()
     launches = []
     with warehouse.connect() as connection:
         for send in starts_of(program, first_day):
@@ -73,9 +75,9 @@ def launch_cycle(
             arms = _approved_arms(connection, program, cycle, send, is_rolled_back=state == "baseline")
             if not arms:
                 continue
-            experiment = _Experiment(
-                program, cycle, send, _start(connection, program, cycle, send, first_day, now), bounds
-            )
+            starts_at = _start(connection, program, cycle, send, first_day, now)
+            bounds = in_its_week(connection, reach or Reach(), program, programs, starts_at, now)
+            experiment = _Experiment(program, cycle, send, starts_at, bounds)
             batch = _next_batch(connection, experiment, now)
             is_new = batch > 0 and may_send(connection, program, experiment.id, batch, arms, bounds, guard, asked, now)
             if is_new:

@@ -224,6 +224,30 @@ def test_programs_of_a_group_never_share_a_person_and_share_them_out_anew_each_w
     assert stats.binomtest(kept, len(parts[0][0]), 0.5).pvalue > 1e-4, "the weeks are independent"
 
 
+def test_a_send_that_is_pushed_into_the_next_week_keeps_to_the_parts_of_that_week(tmp_path: Path) -> None:
+    warehouse = warehouse_in(tmp_path)
+    late, other = (program_of(name, exclusion_group="mail", sends_per_cycle=3) for name in ("news", "winback"))
+    for send in (1, 2, 3):
+        plan(warehouse, late, send=send)
+        plan(warehouse, other, 1, send=send)
+    launch(
+        warehouse, late, among=(late, other), hours=6 * 24 + 7
+    )  # on Sunday at noon: its other sends go out next week
+    launch(warehouse, other, 1, among=(late, other))
+    weeks = warehouse.rows(
+        """
+        select yearweek(scheduled_at) as week, user_id, count(distinct split_part(experiment_id, '-', 1)) as programs
+        from ledger.sends group by all
+        """
+    )
+    assert {row["week"] for row in weeks} == {202606, 202607}
+    assert {row["programs"] for row in weeks} == {1}
+    assert warehouse.rows("select distinct week from ledger.layers order by week") == [
+        {"week": 202606},
+        {"week": 202607},
+    ]
+
+
 def test_a_group_is_independent_of_the_arms_within_each_segment(tmp_path: Path) -> None:
     warehouse = warehouse_in(tmp_path, people=40_000)
     first, second = (program_of(name, exclusion_group="mail") for name in ("news", "winback"))
