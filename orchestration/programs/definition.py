@@ -205,6 +205,8 @@ class Program(Strict):
     @model_validator(mode="after")
     def _texts_fit_the_channel(self) -> Self:
         whole = limits_of(self.channel)
+        if not any(sign.isprintable() and not sign.isspace() for sign in self.baseline):
+            raise ValueError("the baseline shows nothing: write the text that every arm is compared with")
         if any("\n" in sentence for element in self.elements for sentence in element.says):
             raise ValueError("a sentence of an element must stand on one line")
         if len(f"{self.baseline}.".splitlines()) > whole.most_lines:  # the dot shows a break at the end

@@ -11,6 +11,7 @@ from orchestration.deploy.assignment import is_held_out, unit_number
 from orchestration.deploy.experiments import starts_of
 from orchestration.deploy.switches import EVERYTHING, state_in, throw
 from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
 from orchestration.generate.approval import decide
 from orchestration.policy.rules import Rule, Rules
 
@@ -196,6 +197,9 @@ def test_the_rules_of_sending_are_asked_before_every_launch_and_kept(tmp_path: P
         ("news-202606-1/1", "require_approval", "first_launch")
     ]
     assert warehouse.rows("select version from ledger.rule_sets") == [{"version": rules.version}]
+    for nothing in ("%", "news-20260_-1", "news-202606-", ""):
+        with pytest.raises(Refusal, match="is not a creative"):
+            decide(warehouse, nothing, "approved", "anna", "I know", MONDAY)
     decide(warehouse, "news-202606-1", "approved", "anna", "I know", MONDAY)
     assert launch(warehouse, NEWS, rules=rules).launches[0].is_new
 
