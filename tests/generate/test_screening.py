@@ -102,10 +102,10 @@ def test_what_is_in_a_text_is_found(text: str, fact: str, found: list[str]) -> N
     "text",
     [
         "It's here, e.g. in oak", "Open till 9.30am, then 5 p.m. on", "No.5 candles", "z.B. Tassen, d.h. Becher",
-        "St.Gallen mugs", "Prices from 3.50 to 9.90", "U.S. mugs", "Ph.D. mugs", "Wait...is it here?", "Wait\u2026in the end", "Node.js mugs",
+        "St.Gallen mugs", "Prices from 3.50 to 9.90", "U.S. mugs", "Ph.D. mugs", "Wait...is it here?", "Wait\u2026in the end",
         "[New] Oak boards", "[Last chance] Mugs", "\u65b0\u54c1\u5230\u8d27\u3002\u5feb\u6765\u770b", "50% off, 20% more",
-        "Mugs and/or plates", "No. 1.In oak", "Dr.Best brushes", "Kraft & Co. is here", "Caf\u00e9 au lait: \u0142yk, \u0131l\u0131k",
-        "Mugs (your name here)", "Snow_white mugs", "B2B & A4",
+        "Mugs and/or plates", "No. 1.In oak", "Node.js", "Dr.Best brushes", "Kraft & Co. is here",
+        "Caf\u00e9 au lait: \u0142yk, \u0131l\u0131k", "Mugs (your name here)", "Snow_white mugs", "B2B & A4",
     ],
 )  # fmt: skip
 def test_an_ordinary_line_raises_no_alarm(text: str) -> None:
