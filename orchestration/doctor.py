@@ -26,7 +26,7 @@ from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.measure.in_place import require_unchanged
 from orchestration.policy.rules import Rules
 from orchestration.policy.thresholds import whole_number
-from orchestration.programs.definition import Program, read_programs
+from orchestration.programs.definition import NO_PRICES, Program, read_programs
 from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
 
@@ -105,7 +105,9 @@ def _lacks(program: Program) -> str | None:
         return None
     if not os.environ.get("OPENAI_API_KEY") and not program.model.base_url:
         return "OPENAI_API_KEY is not set"
-    return None if program.model.name else "its model has no name"
+    if not program.model.name:
+        return "its model has no name"
+    return NO_PRICES if program.model.lacks_prices else None
 
 
 def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:

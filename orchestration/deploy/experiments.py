@@ -12,7 +12,7 @@ from orchestration.deploy.channels import Channel
 from orchestration.deploy.dealing import deal
 from orchestration.deploy.guarding import UNKNOWN, Guard
 from orchestration.deploy.permission import may_send
-from orchestration.deploy.reach import Reach
+from orchestration.deploy.reach import Reach, in_its_week
 from orchestration.deploy.switches import state_of
 from orchestration.edges.clock import cycle_of
 from orchestration.edges.warehouse import Warehouse, transaction
@@ -47,6 +47,7 @@ def launch_cycle(
     *,
     seed: int = 0,
     reach: Reach | None = None,
+    programs: Sequence[Program] = (),
     guard: Guard = UNKNOWN,
     rules: Rules | None = None,
 ) -> list[Launch]:
@@ -60,10 +61,11 @@ def launch_cycle(
         first_day: First day of the cycle; see :func:`starts_of`.
         seed: Of the draws that divide a batch.
         reach: Whom its sends may reach; None for everybody.
+        programs: Every configured program; those of its exclusion group have their own parts of the people.
         guard: What is known of its guardrails.
         rules: Asked before every batch; None for those that ship.
     """
-    asked, bounds = rules or Rules.load(), reach or Reach()
+    asked = rules or Rules.load()
     launches = []
     with warehouse.connect() as connection:
         for send in starts_of(program, first_day):
@@ -73,14 +75,14 @@ def launch_cycle(
             arms = _approved_arms(connection, program, cycle, send, is_rolled_back=state == "baseline")
             if not arms:
                 continue
-            experiment = _Experiment(
-                program, cycle, send, _start(connection, program, cycle, send, first_day, now), bounds
-            )
+            starts_at = _start(connection, program, cycle, send, first_day, now)
+            bounds = in_its_week(connection, reach or Reach(), program, programs, starts_at, now)
+            experiment = _Experiment(program, cycle, send, starts_at, bounds)
             batch = _next_batch(connection, experiment, now)
             is_new = batch > 0 and may_send(connection, program, experiment.id, batch, arms, bounds, guard, asked, now)
             if is_new:
                 _send(connection, experiment, batch, arms, now, seed, is_rolled_back=state == "baseline")
-            launches += _told(connection, experiment, channel, is_new=is_new)
+            launches += _told(connection, experiment, channel, now, is_new=is_new)
     return launches
 
 
@@ -141,30 +143,38 @@ class _Experiment:
 def _approved_arms(
     connection: duckdb.DuckDBPyConnection, program: Program, cycle: int, send: int, *, is_rolled_back: bool
 ) -> dict[str, list[Arm]]:
-    """Segment -> arms in their order; nothing while a creative of any segment waits. Rolled back, a new send is its baseline alone."""
+    """Segment -> arms in their order with their shares of the people outside the holdouts; nothing while a text of any segment waits.
+
+    Before the first batch they are those of the plan, or of a program that was rolled back its baseline alone. After it they are those
+    of the ledger, whatever the switch says by then: people are dealt to no others.
+    """
     rows = connection.execute(
         """
-        select plans.segment, plans.creative_id, plans.role, plans.planned_share,
-            coalesce(decisions.decision, 'waiting') = 'approved' as is_approved,
-            experiments.experiment_id is not null as is_launched
-        from ledger.current_plans as plans
-        left join ledger.decisions as decisions on plans.creative_id = decisions.creative_id
-        left join ledger.experiments as experiments
-            on plans.program = experiments.program and plans.cycle = experiments.cycle
-            and plans.send_number = experiments.send_number
-        where plans.program = $program and plans.cycle = $cycle and plans.send_number = $send and plans.planned_share > 0
-        order by plans.segment, plans.arm_number
+        with launched as (
+            select arms.segment, arms.arm_number, arms.creative_id, arms.role,
+                arms.planned_share / sum(arms.planned_share) over (partition by arms.segment) as share
+            from ledger.experiments as experiments
+            inner join ledger.arms as arms on experiments.experiment_id = arms.experiment_id
+            where experiments.program = $program and experiments.cycle = $cycle and experiments.send_number = $send
+                and arms.role <> 'holdout'
+        ),
+        planned as (
+            select segment, arm_number, creative_id, role, case when $is_rolled_back then 1.0 else planned_share end as share
+            from ledger.current_plans
+            where program = $program and cycle = $cycle and send_number = $send and planned_share > 0
+                and (role = 'baseline' or not $is_rolled_back) and not exists (select 1 from launched)
+        )
+        select arms.segment, arms.creative_id, arms.role, arms.share, coalesce(decisions.decision, 'waiting') = 'approved'
+        from (from launched union all from planned) as arms
+        left join ledger.decisions as decisions on arms.creative_id = decisions.creative_id
+        order by arms.segment, arms.arm_number
         """,
-        {"program": program.program, "cycle": cycle, "send": send},
+        {"program": program.program, "cycle": cycle, "send": send, "is_rolled_back": is_rolled_back},
     ).fetchall()
-    if is_rolled_back and not any(is_launched for *_, is_launched in rows):
-        rows = [
-            (segment, creative, role, 1.0, True, False) for segment, creative, role, *_ in rows if role == "baseline"
-        ]
+    if not all(is_approved for *_, is_approved in rows):
+        return {}
     arms: dict[str, list[Arm]] = {}
-    for segment, creative_id, role, share, is_approved, _ in rows:
-        if not is_approved:
-            return {}
+    for segment, creative_id, role, share, _ in rows:
         arms.setdefault(segment, []).append(Arm(creative_id, role, share))
     return arms
 
@@ -203,7 +213,12 @@ def _send(
 
 
 def _told(
-    connection: duckdb.DuckDBPyConnection, experiment: _Experiment, channel: Channel, *, is_new: bool
+    connection: duckdb.DuckDBPyConnection,
+    experiment: _Experiment,
+    channel: Channel,
+    now: dt.datetime,
+    *,
+    is_new: bool,
 ) -> list[Launch]:
     """What the experiment came to, and its messages handed over; nothing where it is not launched."""
     row = connection.execute(
@@ -218,7 +233,7 @@ def _told(
     ).fetchone()
     if row is None:
         return []
-    messages = 0 if experiment.program.dry_run else channel.deliver(connection, experiment.id)
+    messages = 0 if experiment.program.dry_run else channel.deliver(connection, experiment.id, now)
     return [Launch(experiment.id, row[0], int(row[1]), messages, is_new)]
 
 

@@ -51,11 +51,21 @@ def launch_program(
     with warehouse.connect() as connection, transaction(connection):
         guard = guard_of(connection, program, known_switches(connection))
         share = ramp_share(connection, program, cycle, guard, now)
-        reach = reach_of(connection, program, programs, first_day, share, now)
+        reach = reach_of(connection, share)
     if guard.status == "harmed" and state_by_both(warehouse, program.program) == "running":
         throw(warehouse.folder, program.program, "stopped", "guardrails", guard.reason, now)
         record_switches(warehouse)
     launches = launch_cycle(
-        warehouse, program, cycle, first_day, channel, now, seed=seed, reach=reach, guard=guard, rules=rules
+        warehouse,
+        program,
+        cycle,
+        first_day,
+        channel,
+        now,
+        seed=seed,
+        reach=reach,
+        programs=programs,
+        guard=guard,
+        rules=rules,
     )
     return Launched(program.program, state_by_both(warehouse, program.program), guard, reach, tuple(launches))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.deploy.channels import HANDOVER, file_of, recorded_handovers
 from orchestration.deploy.outbox import Outbox
 from orchestration.deploy.queued import Message
 from orchestration.edges.warehouse import transaction
 
-HANDOVER = "outbox"  # the folder of files for hand-over
 _BATCH = 10_000
 
 
@@ -33,6 +33,7 @@ def queue_people(
     Args:
         folder: The warehouse folder.
     """
+    recorded = recorded_handovers(connection)
     cursor = connection.execute(
         """
         select sends.send_id, experiments.program, sends.experiment_id, sends.creative_id, arms.role, sends.user_id,
@@ -67,7 +68,11 @@ def queue_people(
     )
     added = left = 0
     while rows := cursor.fetchmany(_BATCH):
-        messages = [Message(*row[:-1]) for row in rows if not _is_handed_over(folder, row[2], row[-1])]
+        messages = [
+            Message(*row[:-1])
+            for row in rows
+            if (row[2], row[-1]) not in recorded and not _lies_there(folder, row[2], row[-1])
+        ]
         added += outbox.add(messages, now)
         left += len(rows) - len(messages)
     return added, left
@@ -155,9 +160,9 @@ def seen_in(connection: duckdb.DuckDBPyConnection, send_ids: Collection[str]) ->
     return {row[0] for row in rows}
 
 
-def _is_handed_over(folder: Path, experiment_id: str, batch: int) -> bool:
-    name = f"{experiment_id}.parquet" if batch == 1 else f"{experiment_id}-{batch}.parquet"
-    return (folder / HANDOVER / name).exists()
+def _lies_there(folder: Path, experiment_id: str, batch: int) -> bool:
+    """Whether there is a file of a batch: what was handed over before there were records has no other."""
+    return (folder / HANDOVER / file_of(experiment_id, batch)).exists()
 
 
 def _post(row: Sequence[object]) -> Message:

@@ -12,7 +12,7 @@ from orchestration.edges.deadline import within
 from orchestration.edges.model_book import Book, MemoryBook, Question
 from orchestration.edges.model_wire import Form, Heard, cost_of, post, request_of, shortened
 from orchestration.errors import Refusal
-from orchestration.programs.definition import Model
+from orchestration.programs.definition import NO_PRICES, Model
 from orchestration.records import ModelCall, Usage
 
 _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -61,7 +61,7 @@ class ModelApi:
         wait: Sleeps between attempts.
 
     Raises:
-        Refusal: if the model has no name, or OpenAI's own server is meant and there is no key.
+        Refusal: if the model has no name, or OpenAI's own server is meant and there is no key, or are no prices.
     """
 
     def __init__(
@@ -80,6 +80,8 @@ class ModelApi:
         if not api_key and model.base_url is None:
             remedy = "Set OPENAI_API_KEY, or choose `generator: offline`."
             raise Refusal(f"model {model.name}", "no API key is set", remedy)
+        if model.lacks_prices:
+            raise Refusal(f"model {model.name}", NO_PRICES, "Write what the server takes; a price of 0 is one too.")
         self.name: str = model.name
         self._model, self._wait = model, wait
         self._book: Book = MemoryBook() if book is None else book
@@ -138,6 +140,8 @@ class ModelApi:
         if self._given_up:
             return self._given_up
         spent, budget = self._book.spent_usd(), self._model.budget_usd_per_cycle
+        if budget == 0:
+            return "the budget is 0"
         if spent + dearest > budget:
             return f"{spent:.4f} of {budget:.4f} USD are spent, the call may cost {dearest:.4f}"
         return None

@@ -93,6 +93,8 @@ class ModelBatch:
 
     def submit(self, questions: Mapping[str, Waiting]) -> bool:
         """Hands in as many questions as the budget allows, and waits; whether the batch has ended."""
+        if self.model.budget_usd_per_cycle == 0:
+            return True  # nobody is asked, at whatever price
         room = self.model.budget_usd_per_cycle - self._spent.spent_usd()
         taken: dict[str, tuple[str, str, float]] = {}
         for key, one in list(questions.items())[:MOST_LINES]:

@@ -200,9 +200,8 @@ def _require_open(warehouse: Warehouse, creative: str, decision: str) -> None:
         """,
         [creative],
     )
-    if not rows and warehouse.rows(
-        "select 1 from ledger.judgements where stage = 'sending' and subject like $id || '/%' limit 1", {"id": creative}
-    ):
+    batches = "select 1 from ledger.judgements where stage = 'sending' and starts_with(subject, $id || '/') limit 1"
+    if not rows and warehouse.rows(batches, {"id": creative}):
         return
     if not rows:
         raise Refusal(

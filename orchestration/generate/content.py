@@ -12,10 +12,11 @@ from orchestration.edges import yaml_text
 
 _FILE = Path(__file__).with_name("content.yaml")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_LINK = re.compile(
-    r"https?://\S+|\bwww\.\S+|(?<![\w@.])[\w-]{1,63}\.(?:com|org|net|io|co|gov|edu|info|shop|dev|app|me|ly|uk|de|fr|eu)\b(?:/\S*)?",
-    re.IGNORECASE,
-)
+_BEFORE = r"(?<![a-z0-9_])"  # letters of other scripts run into an address without a blank
+_LABELS = r"(?<![\w@])(?:[\w-]{1,63}\.)+"
+_SCHEME = rf"{_BEFORE}(?:h(?:tt|xx)ps?|ftps?|mailto|javascript):\S+|{_BEFORE}www\.\S+"
+_WITH_PATH = rf"{_LABELS}[a-z]{{2,24}}/\S+"
+_FULL_STOP = str.maketrans({"\u3002": "."})  # the ideographic one, which browsers take for a dot
 _PERSONAL = {
     "email": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}"),
     "phone": re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]?\d){8,14}(?!\w)"),
@@ -24,8 +25,22 @@ _PERSONAL = {
 }
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _MARKUP = re.compile(r"</?[a-z!][^>]{0,200}>|&[a-z]{2,8};|&#x?[0-9a-f]{1,6};|[{}`]|<\||\|>|\]\(|\*\*", re.IGNORECASE)
+# What a mailing tool fills in: *|FNAME|*, %name%, %%name%%, __name__, [[name]], [First Name]; {name} and <name> are markup.
+_MERGE_FIELD = re.compile(
+    r"\*\|[^|]{0,60}\|\*|(?<!\d)%{1,2}[a-z][\w.]{0,40}%|##[\w .]{1,40}##|(?<!\w)__\w{1,40}?__|\[\[[^\]]{0,60}\]\]"
+    r"|\[[^\[\]]{0,30}(?:\b|_)(?:first|last|sur|fore|full|user|f|l)?-?(?:name|vorname|nachname|pr\u00e9nom|prenom|nombre|nome|insert)"
+    r"(?:\b|_)[^\[\]]{0,30}\]|\[\w+_\w+\]"
+    r"|\[(?:your |the )?(?:recipient|customer|subscriber|company|city|product|brand|e-?mail|url|link|code|date)(?: here)?\]",
+    re.IGNORECASE,
+)
 _ROMAN = re.compile(r"\b(?=[IVXLCDM]{2})M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})\b")
 _NOT_ROMAN = frozenset({"CD", "CV", "DC", "DI", "LI", "MC", "MD", "MI", "XL", "XXL"})
+_LATIN = re.compile(
+    r"LATIN (?:SMALL |CAPITAL )?LETTER (?:(?:SMALL CAPITAL|DOTLESS|SCRIPT|OPEN|TURNED|REVERSED) )*([A-Z])(?: WITH .+)?"
+)
+_LIKE = {"LATIN SMALL LETTER ALPHA": "a", "LATIN SMALL LETTER IOTA": "i", "LATIN SMALL LETTER SCHWA": "e"}
+_SIGNS_IN_WORDS = re.compile(r"(?<=[a-z])[0134578@$!|\u00a1]+(?=[a-z])")
+_AS_LETTERS = str.maketrans("0134578@$!|\u00a1", "oieastbasiii")
 _SHARED_WORDS = 7  # as many words in a row as the prompt has are no accident
 
 
@@ -34,17 +49,21 @@ class _Lists:
     banned_claims: tuple[str, ...]
     leakage: tuple[str, ...]
     number_words: frozenset[str]
+    domains: tuple[str, ...]
     version: str
 
 
 def links(text: str) -> list[str]:
-    """Addresses of pages, in the order of the text."""
-    return _LINK.findall(_PERSONAL["email"].sub(" ", text))
+    """Addresses of pages, in the order of the text: with a scheme, with a path, or with a top-level domain of the list.
+
+    Mail programs make links of them all, also where somebody forgot the blank after a full stop.
+    """
+    return _link().findall(_PERSONAL["email"].sub(" ", _plain(text)))
 
 
 def personal_data(text: str) -> list[str]:
     """Kinds of personal data: email, phone, card, iban, ip_address."""
-    plain = unicodedata.normalize("NFKC", text)
+    plain = _plain(text)
     found = [kind for kind, pattern in _PERSONAL.items() if pattern.search(plain)]
     if any(_is_card(match.group()) for match in _CARD.finditer(plain)):
         found.append("card")
@@ -52,19 +71,23 @@ def personal_data(text: str) -> list[str]:
 
 
 def banned_claims(text: str) -> list[str]:
-    """Phrases of the list of banned claims."""
-    return _phrases(text, _lists().banned_claims)
+    """Phrases of the list of banned claims, also with figures and signs in the place of letters."""
+    claims, folded = _lists().banned_claims, _folded(text)
+    disguised = _phrases(_SIGNS_IN_WORDS.sub(lambda signs: signs.group().translate(_AS_LETTERS), folded), claims)
+    plain = _phrases(folded, claims)
+    return [claim for claim in claims if claim in plain or claim in disguised]
 
 
 def leakage(text: str, prompt: str | None, tags: Iterable[str]) -> list[str]:
-    """Markup, words of the conversation with a model, names of tags, and runs of words that the prompt has too.
+    """Markup, unfilled fields, words of the conversation with a model, names of tags, and runs of words that the prompt has too.
 
     Args:
         prompt: What the model was told, without the texts it was to stay close to; None where nobody was asked.
         tags: Names that no reader should see; those that are plain words do not count.
     """
-    found = [match.group()[:20] for match in _MARKUP.finditer(text)]
-    found += _phrases(text, _lists().leakage)
+    plain = _plain(text)
+    found = [match.group()[:20] for pattern in (_MARKUP, _MERGE_FIELD) for match in pattern.finditer(plain)]
+    found += _phrases(_folded(text), _lists().leakage)
     found += [tag for tag in tags if "_" in tag and tag in text.casefold()]
     if prompt is not None:
         known = _known_runs(prompt)
@@ -132,10 +155,14 @@ def _is_card(text: str) -> bool:
     return len(digits) >= 13 and sum(doubled) % 10 == 0
 
 
-def _phrases(text: str, phrases: Iterable[str]) -> list[str]:
-    folded = " ".join(_WORD.findall(_folded(text)))
-    signs = " ".join(_folded(text).split())
-    return [phrase for phrase in phrases if f" {phrase} " in f" {folded} " or ("%" in phrase and phrase in signs)]
+def _phrases(folded: str, phrases: Iterable[str]) -> list[str]:
+    words = " ".join(_WORD.findall(folded))
+    signs = " ".join(re.sub(r"\s*%", "% ", folded).split())
+    return [phrase for phrase in phrases if f" {phrase} " in f" {words} " or ("%" in phrase and phrase in signs)]
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).translate(_FULL_STOP)
 
 
 @lru_cache(maxsize=32)
@@ -149,9 +176,26 @@ def _runs(text: str) -> list[tuple[str, ...]]:
 
 
 def _folded(text: str) -> str:
-    """Lower case without accents and with straight quotes."""
+    """Lower case without accents, with straight quotes, and with plain letters in the place of those that look like them."""
     plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("\u2018", "'")).casefold()
-    return "".join(sign for sign in plain if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
+    kept = (sign for sign in plain if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
+    return "".join(sign if sign.isascii() else _look_of(sign) for sign in kept)
+
+
+@lru_cache(maxsize=4096)
+def _look_of(sign: str) -> str:
+    """The plain Latin letter that a Latin letter looks like; every other sign is itself. Other alphabets show as scripts."""
+    name = unicodedata.name(sign, "")
+    latin = _LATIN.fullmatch(name)
+    return latin[1].lower() if latin else _LIKE.get(name, sign)
+
+
+@cache
+def _link() -> re.Pattern[str]:
+    lists = _lists()
+    # Digits alone before two letters are a time or the end of a sentence: 9.30am, No. 1.In
+    domain = rf"(?!(?:\d+\.)+[a-z]{{2}}(?![\w./])){_LABELS}(?:{'|'.join(lists.domains)}|xn--[a-z0-9-]+)(?![a-z0-9_\u00c0-\u024f])"
+    return re.compile(rf"{_SCHEME}|{_WITH_PATH}|{domain}(?:[/?#]\S*|:\d\S*)?", re.IGNORECASE)
 
 
 @lru_cache(maxsize=256)
@@ -179,5 +223,6 @@ def _lists() -> _Lists:
         tuple(_folded(phrase) for phrase in content["banned_claims"]),
         tuple(_folded(phrase) for phrase in content["leakage"]),
         frozenset(_folded(word) for word in content["number_words"]),
+        tuple(re.escape(domain) for domain in content["top_level_domains"].split()),
         hashlib.sha256(_FILE.read_bytes()).hexdigest(),
     )

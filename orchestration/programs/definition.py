@@ -16,6 +16,9 @@ from orchestration.programs.metric import Metric, Strict
 
 Share = float
 FOLDER = Path(__file__).parent
+NO_PRICES = (
+    "usd_per_million_input_tokens and usd_per_million_output_tokens are not set, so that its budget would not bind"
+)
 LEAST_ROOM = 30  # characters; with fewer, no text can carry its tags
 
 
@@ -82,6 +85,7 @@ class Model(Strict):
         batch_least: Fewest questions that are worth a batch; fewer are asked one by one.
         batch_wait_minutes: How long a run waits for a batch; one that takes longer is collected by a later run.
         batch_price: Share of the usual price that a batched question costs.
+        budget_usd_per_cycle: Most that a cycle may cost; with 0 nobody is asked. Without prices every call counts as free.
     """
 
     generator: Literal["offline", "openai"] = "offline"
@@ -105,6 +109,13 @@ class Model(Strict):
         if url is not None and not re.fullmatch(r"https?://[^/\s:]+(:\d+)?(/\S*)?", url):
             raise ValueError(f"{url!r} is no address; write scheme and host, such as https://models.example.com/v1")
         return url
+
+    @property
+    def lacks_prices(self) -> bool:
+        """Whether its server is OpenAI's, which bills, and nobody said what it takes: no budget would ever be used up."""
+        bills = self.base_url is None or re.match(r"https?://api\.openai\.com(?![\w.-])", self.base_url) is not None
+        told = {"usd_per_million_input_tokens", "usd_per_million_output_tokens"} <= self.model_fields_set
+        return self.generator == "openai" and bills and not told and self.budget_usd_per_cycle > 0
 
 
 class Element(Strict):
@@ -205,6 +216,8 @@ class Program(Strict):
     @model_validator(mode="after")
     def _texts_fit_the_channel(self) -> Self:
         whole = limits_of(self.channel)
+        if not any(sign.isprintable() and not sign.isspace() for sign in self.baseline):
+            raise ValueError("the baseline shows nothing: write the text that every arm is compared with")
         if any("\n" in sentence for element in self.elements for sentence in element.says):
             raise ValueError("a sentence of an element must stand on one line")
         if len(f"{self.baseline}.".splitlines()) > whole.most_lines:  # the dot shows a break at the end

@@ -169,12 +169,16 @@ def test_a_program_that_cannot_run_starts_no_cycle(
     assert not (place / "warehouse").exists()
 
 
-def test_a_model_without_a_name_is_refused_though_there_is_a_key(
-    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("model", "reason"), [("", "its model has no name"), (", name: m", "its budget would not bind")]
+)
+def test_a_model_without_a_name_or_prices_is_refused_though_there_is_a_key(
+    place: Path, loop: Command, monkeypatch: pytest.MonkeyPatch, model: str, reason: str
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "not a real one")
-    _write_programs(place, {"a": ASKING}, monkeypatch)
-    assert_refused(loop("run"), "program subject_lines", "its model has no name")
+    _write_programs(place, {"a": ASKING.replace("openai", f"openai{model}")}, monkeypatch)
+    assert_refused(loop("run"), "program subject_lines", reason)
+    assert reason in loop("doctor").out
 
 
 @pytest.mark.parametrize(("variable", "value"), [("LOOP_CADENCE", "hourly"), ("LOOP_SEED", "seven"), ("LOOP_SEED", "")])

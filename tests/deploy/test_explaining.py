@@ -4,7 +4,7 @@ from pathlib import Path
 
 from orchestration.deploy.explaining import sentences, why_person
 
-from .world import launch, plan, program_of, warehouse_in
+from .world import MONDAY, launch, plan, program_of, warehouse_in
 
 
 def test_every_send_of_everybody_is_dealt_again_to_the_same_arm(tmp_path: Path) -> None:
@@ -26,6 +26,39 @@ def test_every_send_of_everybody_is_dealt_again_to_the_same_arm(tmp_path: Path) 
     assert not forged.agrees
     assert "ANOTHER arm" in "\n".join(sentences(forged, "news", sent[0]))
     assert why_person(warehouse, "nobody") == []
+
+
+def test_who_was_moved_into_a_holdout_or_out_of_it_or_to_no_arm_at_all_is_found_out(tmp_path: Path) -> None:
+    warehouse, program = warehouse_in(tmp_path, people=60), program_of()
+    with warehouse.connect() as connection:
+        connection.execute("update policy.policy set value = 0.2 where name = 'global_holdout_share'")
+    warehouse.append(
+        {
+            "ledger.programs": [
+                {"program": "news", "version": "1", "spec": program.canonical_json(), "recorded_at": MONDAY}
+            ]
+        }
+    )
+    plan(warehouse, program)
+    launch(warehouse, program)
+    told = {user: why_person(warehouse, user)[0] for user in (f"u{number}" for number in range(60))}
+    assert all(one.agrees for one in told.values()), "both holdouts are dealt again"
+    held = [user for user, one in told.items() if one.role == "holdout"]
+    sent = [user for user, one in told.items() if one.role == "exploit"]
+    assert len(held) > 5
+    arm = {"new": "news-202606-new-exploit", "loyal": "news-202606-loyal-exploit"}
+    moves = [
+        (sent[0], "holdout"),
+        (sent[1], "nothing of this send"),
+        *((user, arm[told[user].segment]) for user in held),
+    ]
+    with warehouse.connect() as connection:
+        for user, creative in moves:
+            connection.execute("update ledger.assignments set creative_id = ? where user_id = ?", [creative, user])
+    for user, _ in moves:
+        (forged,) = why_person(warehouse, user)
+        assert not forged.agrees
+        assert "ANOTHER arm" in "\n".join(sentences(forged, "news", user))
 
 
 def test_batches_explain_themselves_by_their_own_chances(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from orchestration.deploy.assignment import is_held_out, unit_number
 from orchestration.deploy.experiments import starts_of
 from orchestration.deploy.switches import EVERYTHING, state_in, throw
 from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
 from orchestration.generate.approval import decide
 from orchestration.policy.rules import Rule, Rules
 
@@ -146,6 +147,38 @@ def test_a_rollback_sends_the_baseline_alone_from_the_next_batch_on(tmp_path: Pa
     assert all(row["p"] == pytest.approx(1) for row in sums)
 
 
+def test_a_send_that_began_as_the_baseline_alone_goes_on_so_after_the_program_is_resumed(tmp_path: Path) -> None:
+    warehouse, program = warehouse_in(tmp_path), program_of(batches=2, batch_hours=12)
+    plan(warehouse, program)
+    stop(warehouse, "news", "baseline")
+    launch(warehouse, program)
+    with warehouse.connect() as connection:
+        _batch_models(connection)
+    stop(warehouse, "news", "running", dt.timedelta(hours=1))
+    assert launch(warehouse, program, hours=30).launches[0].is_new
+    dealt = warehouse.rows(
+        """
+        select assignments.batch, arms.role, count(*) as people from ledger.assignments as assignments
+        left join ledger.arms as arms using (experiment_id, segment, creative_id) group by all order by all
+        """
+    )
+    assert [(row["batch"], row["role"]) for row in dealt] == [
+        (1, "baseline"), (1, "holdout"), (2, "baseline"), (2, "holdout"),
+    ]  # fmt: skip
+    assert sum(row["people"] for row in dealt) == 6000
+
+
+def test_a_rollback_waits_for_the_baseline_to_be_approved_where_a_rule_wants_it_read(tmp_path: Path) -> None:
+    warehouse = warehouse_in(tmp_path)
+    plan(warehouse, NEWS)
+    with warehouse.connect() as connection:
+        connection.execute("delete from ledger.approvals where creative_id like '%new-baseline'")
+    stop(warehouse, "news", "baseline")
+    assert launch(warehouse, NEWS).launches == ()
+    decide(warehouse, "news-202606-new-baseline", "approved", "anna", "read it", MONDAY)
+    assert launch(warehouse, NEWS).launches[0].is_new
+
+
 def test_the_rules_of_sending_are_asked_before_every_launch_and_kept(tmp_path: Path) -> None:
     warehouse = warehouse_in(tmp_path)
     plan(warehouse, NEWS)
@@ -164,6 +197,9 @@ def test_the_rules_of_sending_are_asked_before_every_launch_and_kept(tmp_path: P
         ("news-202606-1/1", "require_approval", "first_launch")
     ]
     assert warehouse.rows("select version from ledger.rule_sets") == [{"version": rules.version}]
+    for nothing in ("%", "news-20260_-1", "news-202606-", ""):
+        with pytest.raises(Refusal, match="is not a creative"):
+            decide(warehouse, nothing, "approved", "anna", "I know", MONDAY)
     decide(warehouse, "news-202606-1", "approved", "anna", "I know", MONDAY)
     assert launch(warehouse, NEWS, rules=rules).launches[0].is_new
 
@@ -190,6 +226,30 @@ def test_programs_of_a_group_never_share_a_person_and_share_them_out_anew_each_w
         assert stats.binomtest(len(mine), 6000, 0.5).pvalue > 1e-4
     kept = len(parts[0][0] & parts[1][0])
     assert stats.binomtest(kept, len(parts[0][0]), 0.5).pvalue > 1e-4, "the weeks are independent"
+
+
+def test_a_send_that_is_pushed_into_the_next_week_keeps_to_the_parts_of_that_week(tmp_path: Path) -> None:
+    warehouse = warehouse_in(tmp_path)
+    late, other = (program_of(name, exclusion_group="mail", sends_per_cycle=3) for name in ("news", "winback"))
+    for send in (1, 2, 3):
+        plan(warehouse, late, send=send)
+        plan(warehouse, other, 1, send=send)
+    launch(
+        warehouse, late, among=(late, other), hours=6 * 24 + 7
+    )  # on Sunday at noon: its other sends go out next week
+    launch(warehouse, other, 1, among=(late, other))
+    weeks = warehouse.rows(
+        """
+        select yearweek(scheduled_at) as week, user_id, count(distinct split_part(experiment_id, '-', 1)) as programs
+        from ledger.sends group by all
+        """
+    )
+    assert {row["week"] for row in weeks} == {202606, 202607}
+    assert {row["programs"] for row in weeks} == {1}
+    assert warehouse.rows("select distinct week from ledger.layers order by week") == [
+        {"week": 202606},
+        {"week": 202607},
+    ]
 
 
 def test_a_group_is_independent_of_the_arms_within_each_segment(tmp_path: Path) -> None:

@@ -199,6 +199,27 @@ def test_no_fault_raises_or_overdraws(fault: str, api: str) -> None:
     assert all(answer.content is None or answer.status == "ok" for answer in answers)
 
 
+@pytest.mark.parametrize("prices", [{}, PRICES])
+def test_with_a_budget_of_nothing_nobody_is_asked(prices: dict[str, float]) -> None:
+    with model_server([OK]) as server:
+        model = Model(generator="openai", name="m", base_url=server.base_url, budget_usd_per_cycle=0, **prices)
+        answer = asked(ModelApi(None, model))
+    assert (answer.status, answer.detail, server.requests) == ("failed", "not sent: the budget is 0", [])
+
+
+def test_a_server_that_bills_is_not_asked_until_its_prices_are_told() -> None:
+    zero = {"usd_per_million_input_tokens": 0.0, "usd_per_million_output_tokens": 0.0}
+    for url in (None, "https://api.openai.com/v1"):
+        unpriced = Model(generator="openai", name="m", base_url=url, budget_usd_per_cycle=0.01)
+        with pytest.raises(Refusal, match="its budget would not bind"):
+            ModelApi("key", unpriced)
+        for told in (zero, PRICES):
+            ModelApi("key", Model(generator="openai", name="m", base_url=url, **told))
+    with model_server([OK]) as server:
+        own = Model(generator="openai", name="m", base_url=server.base_url, budget_usd_per_cycle=0.01)
+        assert asked(ModelApi(None, own)).status == "ok", "a server of one's own needs no prices"
+
+
 def test_a_killed_cycle_knows_what_it_has_spent(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     warehouse.migrate()

@@ -71,7 +71,7 @@ def turn(warehouse: Warehouse, server: ModelServer, hours: float = 0, **model: A
     """One run of the loop, with objects of its own as a new process has."""
     told = {"batch": True, "batch_least": 2, "batch_wait_minutes": 0, "budget_usd_per_cycle": 5.0, **model}
     prices = {"usd_per_million_input_tokens": 3.0, "usd_per_million_output_tokens": 9.0}
-    asked = Model(generator="openai", name="fake-1", base_url=server.base_url, **prices, **told)
+    asked = Model(generator="openai", name="fake-1", base_url=server.base_url, **prices | told)
     program, now = PROGRAM.model_copy(update={"model": asked}), NOW + dt.timedelta(hours=hours)
     briefs = {segment: Brief(program.program, CYCLE, segment, (), (), ()) for segment in program.segments}
     at: dict[str, Any] = {"cycle": CYCLE, "seed": 1, "now": now}
@@ -244,6 +244,15 @@ def test_a_budget_holds_for_batches_too(warehouse: Warehouse, server: ModelServe
     assert 0 < len(batches.rows()) < 6
     assert spent(warehouse) <= budget
     assert written_by(warehouse)["offline stood in"] > 0
+
+
+def test_a_budget_of_nothing_hands_nothing_in(
+    warehouse: Warehouse, server: ModelServer, batches: PlayedBatches
+) -> None:
+    free = {"usd_per_million_input_tokens": 0.0, "usd_per_million_output_tokens": 0.0}
+    turned(warehouse, server, budget_usd_per_cycle=0.0, **free)
+    assert batches.batches == {}
+    assert set(written_by(warehouse)) == {"offline stood in", "program"}
 
 
 def test_few_questions_and_servers_without_batches_are_asked_one_by_one(

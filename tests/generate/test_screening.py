@@ -60,6 +60,26 @@ def test_a_clean_text_has_clean_facts() -> None:
     ("text", "fact", "found"),
     [
         ("See https://shop.example/a?b or shop.com/x", "links", ["https://shop.example/a?b", "shop.com/x"]),
+        ("The letter is at harbour-sale.store/login", "links", ["harbour-sale.store/login"]),
+        ("Verify at harbour.ru now", "links", ["harbour.ru"]),
+        ("See evil\u3002com, evil\u2024com and evil\uff0ecom", "links", ["evil.com", "evil.com", "evil.com"]),
+        ("At letters.harbour.co.uk: mugs", "links", ["letters.harbour.co.uk"]),
+        ("\u8be6\u60c5harbour.ru\u770b", "links", ["\u8be6\u60c5harbour.ru"]),
+        (
+            "harbour.anything/login or hxxps://a or xn--80ak.xn--p1ai",
+            "links",
+            ["harbour.anything/login", "hxxps://a", "xn--80ak.xn--p1ai"],
+        ),
+        ("Hi [First Name], mugs", "leakage", ["[First Name]"]),
+        ("Hi *|FNAME|*, %FIRSTNAME%, %%name%%", "leakage", ["*|FNAME|*", "%FIRSTNAME%", "%%name%"]),
+        ("Hi {{name}}, ${name}", "leakage", ["{", "}"]),
+        ("Hi \uff5bname\uff5d, <<name>>, [[name]], __NAME__", "leakage", ["{", "}", "<name>", "[[name]]", "__NAME__"]),
+        ("A m\u0131racle, \u1d0diracle, m\u00a1racle", "banned_claims", ["miracle"]),
+        (
+            "gu\u0251ranteed results, r1sk free, 100 % free",
+            "banned_claims",
+            ["guaranteed results", "risk free", "100% free"],
+        ),
         ("Write to anna.b@shop.com", "personal_data", ["email"]),
         ("Call 020 7946 0958 today", "personal_data", ["phone"]),
         ("Card 4111 1111 1111 1111", "personal_data", ["card", "phone"]),
@@ -76,6 +96,23 @@ def test_a_clean_text_has_clean_facts() -> None:
 )
 def test_what_is_in_a_text_is_found(text: str, fact: str, found: list[str]) -> None:
     assert screen().facts(Written(REQUEST, text, "offline"))[fact] == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It's here, e.g. in oak", "Open till 9.30am, then 5 p.m. on", "No.5 candles", "z.B. Tassen, d.h. Becher",
+        "St.Gallen mugs", "Prices from 3.50 to 9.90", "U.S. mugs", "Ph.D. mugs", "Wait...is it here?", "Wait\u2026in the end",
+        "[New] Oak boards", "[Last chance] Mugs", "\u65b0\u54c1\u5230\u8d27\u3002\u5feb\u6765\u770b", "50% off, 20% more",
+        "Mugs and/or plates", "No. 1.In oak", "Node.js", "Dr.Best brushes", "Kraft & Co. is here",
+        "Caf\u00e9 au lait: \u0142yk, \u0131l\u0131k", "Mugs (your name here)", "Snow_white mugs", "B2B & A4",
+    ],
+)  # fmt: skip
+def test_an_ordinary_line_raises_no_alarm(text: str) -> None:
+    facts = screen().facts(Written(REQUEST, text, "offline"))
+    seen = {name: facts[name] for name in ("links", "banned_claims", "personal_data") if facts[name]}
+    assert seen == {}
+    assert content.leakage(text, None, PROGRAM.tags) == []
 
 
 @pytest.mark.parametrize(

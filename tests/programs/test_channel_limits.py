@@ -48,6 +48,12 @@ def assert_fits(program: Program, text: str) -> None:
     assert (facts["length"], facts["length_limit"]) == (graphemes(text), limits.longest)
 
 
+def assert_raises_no_alarm(program: Program, text: str) -> None:
+    facts = Screen(program, TAXONOMY, Library([], 1)).facts(Written(request(program, frozenset()), text, "offline"))
+    found = {name: facts[name] for name in ("links", "banned_claims", "leakage", "personal_data") if facts[name]}
+    assert found == {}, text
+
+
 def written(program: Program, tags: frozenset[str], count: int, seed: int, twin: str | None = None) -> list[str]:
     """Texts of the offline generator, elements included; none where the grammar has none."""
     generator = generator_for(program, TAXONOMY, None, cycle=202610, seed=seed, now=None)  # type: ignore[arg-type]
@@ -68,6 +74,7 @@ def test_every_program_fits_its_channel_with_every_grammar_and_element(name: str
     found = {tags: written(program, tags, 4, seed=1) for tags in sets}
     for text in chain.from_iterable(found.values()):
         assert_fits(program, text)
+        assert_raises_no_alarm(program, text)
     if grammar == own.model.grammar:
         assert all(len(texts) == 4 for texts in found.values()), "a program's own grammar can say everything"
     for tags in [one for one in sets if one & program.element_tags and found[one]][:6]:

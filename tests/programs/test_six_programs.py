@@ -122,6 +122,8 @@ def test_twins_differ_in_one_tag_and_shares_sum_to_one(seed: int, name: str) -> 
         ({"audience": "inactive"}, "segments at_risk and dormant"),
         ({"audience": "activated", "activation": None}, "needs activation"),
         ({"channel": "pigeon"}, "channel"),
+        ({"baseline": "   "}, "the baseline shows nothing"),
+        ({"baseline": "\u200b\u00a0"}, "the baseline shows nothing"),
         ({"segments": ["new", "loyal", "new"]}, "segments name one twice"),
         ({"segments": ["new", "all"]}, "name the segments themselves"),
     ],
