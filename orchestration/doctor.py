@@ -187,6 +187,8 @@ def _adapters(settings: Settings) -> list[Finding]:
     """A finding for each event table that is declared as an adapter: which of its rows are no events, and why."""
     from orchestration.edges.dbt import PROJECT
 
+    if settings.engine != "duckdb":  # the account is on the other engine, which is not started for a look
+        return []
     try:
         said = yaml_text.read(PROJECT / "dbt_project.yml").get("vars") or {}
     except LoopError:  # told elsewhere
@@ -207,7 +209,7 @@ def _adapter(settings: Settings, source: str) -> tuple[str, bool]:
         return "not read yet; a build reads it", True
     account = accounts[0]
     words = {"rows_read": "rows", "of_devices": "of them of devices alone", "not_final": "not final yet"}
-    words |= {"adapted": "adapted", "of_nobody": "left out: of nobody"}
+    words |= {"adapted": "adapted", "of_nobody": "left out as nobody's"}
     told = [
         f"{rows:,} {words.get(name, f'left out {name}')}".replace("_", " ") for name, rows in account.items() if rows
     ]

@@ -468,7 +468,7 @@ def test_the_doctor_tells_of_rows_that_were_left_out(
     found = {finding.subject: finding for finding in examine(read_settings())}
     assert (
         found["adapter ga4/123"].found
-        == "13 rows, 9 adapted, 2 of them of devices alone, 2 not final yet, 2 left out: of nobody"
+        == "13 rows, 9 adapted, 2 of them of devices alone, 2 not final yet, 2 left out as nobody's"
     )
     assert (
         found["adapter segment/web"].found

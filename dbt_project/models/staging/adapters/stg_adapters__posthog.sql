@@ -9,9 +9,9 @@
 {{ config(enabled=entries | length > 0) }}
 {% set types = {'$pageview': 'page', '$screen': 'screen', '$identify': 'identify', '$set': 'identify', '$groupidentify': 'group', '$create_alias': 'alias'} %}
 {% set automatic = [
-    '$feature_flag_called', '$web_vitals', '$exception', '$pageleave', '$opt_in', '$opt_out', '$unset', '$performance_event', '$$heatmap',
-    '$csp_report', '$ai_generation', '$ai_trace', '$ai_span', '$ai_embedding', '$ai_metric', '$merge_dangerously', '$experiment_started',
-    'survey shown', 'Application Backgrounded',
+    '$feature_flag_called', '$web_vitals', '$exception', '$pageleave', '$opt_in', '$unset', '$performance_event', '$$heatmap',
+    '$csp_violation', '$ai_generation', '$ai_trace', '$ai_span', '$ai_embedding', '$ai_metric', '$merge_dangerously', 'survey shown',
+    'Application Backgrounded',
 ] %}
 
 with
