@@ -16,6 +16,7 @@ from orchestration.deploy.outbox import NAME, Outbox
 from orchestration.deploy.quiet import configured_zone
 from orchestration.deploy.senders.configured import CHANNELS, goes_to_people, sender_of, variable_of
 from orchestration.deploy.switches import EVERYTHING, JOURNAL, Switch, Switchboard, recorded_switches
+from orchestration.edges import yaml_text
 from orchestration.edges.addresses import VARIABLE as ADDRESSES
 from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
@@ -41,7 +42,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Examines programs, warehouse, published copy, dbt project, model key, rules, switches, drop folders and channels."""
+    """Examines programs, warehouse, published copy, dbt project, model, rules, switches, event tables, drop folders and channels."""
     return [
         _examined("programs", lambda: _programs(settings)),
         _examined("warehouse", lambda: _warehouse(settings)),
@@ -52,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examined("rules", lambda: _rules(settings)),
         _examined("switches", lambda: _switches(settings)),
         *_in_place(settings),
+        *_adapters(settings),
         *_drops(settings),
         *_channels(settings),
         *_left_behind(settings),
@@ -185,6 +187,41 @@ def _in_place(settings: Settings) -> list[Finding]:
         return f"{files:,} files, as they were checked", True
 
     return [_examined("events in place", unchanged)] if files else []
+
+
+def _adapters(settings: Settings) -> list[Finding]:
+    """A finding for each event table that is declared as an adapter: which of its rows are no events, and why."""
+    from orchestration.edges.dbt import PROJECT
+
+    if settings.engine != "duckdb":  # the account is on the other engine, which is not started for a look
+        return []
+    try:
+        said = yaml_text.read(PROJECT / "dbt_project.yml").get("vars") or {}
+    except LoopError:  # told elsewhere
+        return []
+    declared = said.get("event_adapters") or (said.get("loopwright") or {}).get("event_adapters") or []
+    sources = dict.fromkeys(entry["source"] for entry in declared if isinstance(entry, dict) and "source" in entry)
+    return [_examined(f"adapter {source}", partial(_adapter, settings, source)) for source in sources]
+
+
+def _adapter(settings: Settings, source: str) -> tuple[str, bool]:
+    warehouse = Warehouse(settings.warehouse, patience_seconds=1)
+    query = "select * exclude (source) from staging.stg_adapters__account where source = ?"
+    try:
+        accounts = warehouse.rows(query, [source]) if warehouse.path.exists() else []
+    except duckdb.CatalogException:
+        accounts = []
+    if not accounts:
+        return "not read yet; a build reads it", True
+    account = accounts[0]
+    words = {"rows_read": "rows", "of_devices": "of them of devices alone", "not_final": "not final yet"}
+    words |= {"adapted": "adapted", "of_nobody": "left out as nobody's"}
+    told = [
+        f"{rows:,} {words.get(name, f'left out {name}')}".replace("_", " ") for name, rows in account.items() if rows
+    ]
+    if account["adapted"] and account["adapted"] == account["of_devices"]:
+        told.append("so there are no people (docs/intake.md: `people`)")
+    return ", ".join(told) or "no rows", bool(account["adapted"] or account["rows_read"] == account["not_final"])
 
 
 def _drops(settings: Settings) -> list[Finding]:

@@ -38,7 +38,7 @@ united as (
                 {{ text_or_null(entry.source) }} as source,
                 '{{ types[table] }}' as type,
                 {{ canonical_name('told.event_text', entry) if table == 'tracks' else 'cast(null as string)' }} as event_name,
-                told.user_id,
+                {{ 'told.user_id' if table == 'aliases' else person_or_device('told.user_id', 'told.anonymous_id', entry) }} as user_id,
                 {{ 'cast(null as string)' if table == 'aliases' else 'told.anonymous_id' }} as anonymous_id,
                 cast(told.timestamp as timestamp) as occurred_at,
                 cast(told.original_timestamp as timestamp) as original_at,

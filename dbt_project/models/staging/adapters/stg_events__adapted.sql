@@ -1,12 +1,7 @@
 -- One row per row of every declared event table, in the columns of raw.events: what staging unites with raw.events and deduplicates.
--- An event that no time, no id or nobody belongs to is not here; the YAML says how it is counted.
+-- An event that no time, no id or nobody belongs to is not here; stg_adapters__account counts it.
 
-{% set models = {
-    'segment': 'stg_adapters__segment', 'rudderstack': 'stg_adapters__segment', 'posthog': 'stg_adapters__posthog', 'ga4': 'stg_adapters__ga4',
-    'snowplow': 'stg_adapters__snowplow', 'amplitude': 'stg_adapters__amplitude',
-} %}
-{% set used = [] %}
-{% for entry in adapters_of() if models[entry.kind] not in used %}{% do used.append(models[entry.kind]) %}{% endfor %}
+{% set used = adapter_models() %}
 {{ config(enabled=used | length > 0) }}
 
 with
@@ -33,7 +28,7 @@ select
     {{ json_at('properties', ['experiment_id']) }} as experiment_id,
     {{ json_at('properties', ['creative_id']) }} as creative_id,
     {{ json_at('properties', ['send_id']) }} as send_id,
-    channel,
+    {{ channel_said_by('event_name', 'channel') }} as channel,
     is_machine,
     value,
     currency,
@@ -42,4 +37,4 @@ select
     1 as schema_version,
     concat('adapter ', source) as import_id
 from united
-where event_id is not null and ingested_at is not null and coalesce(user_id, anonymous_id) is not null
+where {{ left_out_for() }} is null

@@ -9,7 +9,7 @@
 ] %}
 {% set channel_events = [
     'Email Sent', 'Email Delivered', 'Email Deferred', 'Email Opened', 'Email Bounced', 'Email Marked as Spam', 'Unsubscribed',
-    'Subscribed', 'Account Deleted', 'Order Refunded', 'Order Cancelled', 'Trial Ended',
+    'Subscribed', 'Account Deleted', 'Order Refunded', 'Order Cancelled', 'Trial Ended', 'Application Uninstalled', 'Application Crashed',
 ] %}
 {% set known_versions = [1] %}
 {% set robot = "\\bbot\\b|bot/|crawler|spider|scanner|prefetch|headless" %}

@@ -89,12 +89,7 @@ read as (
             when original_at is not null and sent_at is not null and call <> 'import' then received_at - (sent_at - original_at)
             else original_at
         end as occurred_at,
-        case
-            when event like 'Email %' or event = 'Unsubscribed' then 'email'
-            when event like 'SMS %' then 'sms'
-            when event like 'Push %' then 'push'
-            else 'web'
-        end as channel,
+        {{ channel_said_by('event', "'web'") }} as channel,
         case
             when type in ('identify', 'group') then coalesce(traits, told_properties)
             when type = 'alias' then {{ json_field('previousId', 'previous_id') }}
