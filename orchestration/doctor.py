@@ -22,12 +22,12 @@ from orchestration.edges.clock import SystemClock, cycle_of
 from orchestration.edges.warehouse import Warehouse
 from orchestration.errors import LoopError, Refusal, WarehouseLocked
 from orchestration.generate.generators import STAND_IN
-from orchestration.learn.taxonomy import Taxonomy
 from orchestration.measure.drops import configured_drops, open_drop
 from orchestration.measure.in_place import require_unchanged
 from orchestration.policy.rules import Rules
 from orchestration.policy.thresholds import whole_number
-from orchestration.programs.definition import NO_PRICES, Program, read_programs
+from orchestration.programs.definition import Program, read_programs
+from orchestration.readiness import lacks_of, require_tags
 from orchestration.serve.configuration import PUBLIC_URL, public_url
 from orchestration.settings import Settings
 
@@ -60,58 +60,6 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-def require_ready(settings: Settings) -> None:
-    """Refuses at once what a cycle would refuse only after it has measured, built and learned.
-
-    Raises:
-        Refusal: if a program or a rule cannot be read, none has this cadence, or one asks for a tag or a model that is not there.
-    """
-    programs = [program for program in read_programs(settings.programs) if program.cadence == settings.cadence]
-    if not programs:
-        raise Refusal(
-            str(settings.programs),
-            f"holds no {settings.cadence} program",
-            "Add one, or set LOOP_CADENCE to the other cadence.",
-        )
-    _require_tags(programs)
-    Rules.load(settings.programs / "rules")
-    for program in programs:
-        if lacks := _lacks(program):
-            raise Refusal(
-                f"program {program.program}",
-                f"asks for a model, but {lacks}",
-                "Set it, or choose `generator: offline`.",
-            )
-
-
-def _require_tags(programs: list[Program]) -> None:
-    names = Taxonomy.load().names
-    for program in programs:
-        if unknown := [tag for tag in program.text_tags if tag not in names]:
-            raise Refusal(
-                f"program {program.program}",
-                f"names the unknown tag {unknown[0]}",
-                f"Choose among {', '.join(names)}, or make it an element.",
-            )
-        if read := [element.tag for element in program.elements if element.tag in names]:
-            raise Refusal(
-                f"program {program.program}",
-                f"its element {read[0]} is a tag that texts show",
-                "Name it in tags alone, or rename the element.",
-            )
-
-
-def _lacks(program: Program) -> str | None:
-    """What is missing to ask the program's model; None if it asks for none."""
-    if program.model.generator == "offline":
-        return None
-    if not os.environ.get("OPENAI_API_KEY") and not program.model.base_url:
-        return "OPENAI_API_KEY is not set"
-    if not program.model.name:
-        return "its model has no name"
-    return NO_PRICES if program.model.lacks_prices else None
-
-
 def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
     try:
         found, is_well = look()
@@ -124,7 +72,7 @@ def _examined(subject: str, look: Callable[[], tuple[str, bool]]) -> Finding:
 
 def _programs(settings: Settings) -> tuple[str, bool]:
     programs = read_programs(settings.programs)
-    _require_tags(programs)
+    require_tags(programs)
     today = SystemClock().now().date()
     ahead = "".join(
         f"; {program.program} begins with the cycle of {program.first_cycle}, before it nothing is written"
@@ -292,7 +240,7 @@ def _model(settings: Settings) -> tuple[str, bool]:
     programs = [program for program in everybody if program.model.generator == "openai"]
     offline = [program.program for program in everybody if program.model.generator == "offline"]
     found = [f"{', '.join(offline)}: the offline generator, {STAND_IN}; no key is needed"] if offline else []
-    faults = {program.program: _lacks(program) or _silence(program.model.base_url) for program in programs}
+    faults = {program.program: lacks_of(program) or _silence(program.model.base_url) for program in programs}
     found += [f"{program.program}: {faults[program.program] or _asked(program)}" for program in programs]
     return "; ".join(found), not any(faults.values())
 

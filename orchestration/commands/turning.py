@@ -62,9 +62,9 @@ def run(
     """One cycle of the configured programs: measure, build, learn, generate, (approved) deploy."""
     settings = settings_for(warehouse)
     from orchestration.commands.launching import print_outlook
-    from orchestration.doctor import require_ready
     from orchestration.edges.clock import cycle_of, start_of
     from orchestration.edges.locks import turning
+    from orchestration.readiness import require_ready
     from orchestration.running import require_cycle, run_cycle, told
 
     require_ready(settings)
