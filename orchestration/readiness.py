@@ -1,4 +1,4 @@
-"""What a cycle needs before it begins: programs of its cadence, tags that there are, rules that can be read, a model that can be asked."""
+"""What a cycle needs before it begins: programs of its cadence, tags that exist, readable rules, and a model to ask."""
 
 import os
 
