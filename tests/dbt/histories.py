@@ -139,9 +139,9 @@ def random_history(seed: int, people: int = 260, late_deliveries: float = 0.5) -
                 ("Invite Sent", 0.15),
             ):
                 if rng.random() < chance:
-                    if name == "Invite Sent" and at.date() - dt.timedelta(days=at.weekday()) == QUIET:
-                        name = "Product Viewed"
-                    does(user, name, at, round(float(rng.gamma(2, 20)), 2) if name == "Order Completed" else None)
+                    is_quiet = at.date() - dt.timedelta(days=at.weekday()) == QUIET
+                    did = "Product Viewed" if name == "Invite Sent" and is_quiet else name
+                    does(user, did, at, round(float(rng.gamma(2, 20)), 2) if name == "Order Completed" else None)
                     at += dt.timedelta(minutes=float(rng.exponential(30)))
             if (click := _machines(wire, rng, user, at, late_deliveries)) is not None:
                 doings.append((user, "Email Link Clicked", click, 0.0))

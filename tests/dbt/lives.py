@@ -83,7 +83,12 @@ def _doing(rng: np.random.Generator, user: str, at: dt.datetime, habit: str) -> 
     if draw < 0.4:
         return Doing(user, "Email Link Clicked", at, creative="c1" if rng.random() < 0.7 else None)
     if draw < 0.5:
-        said = [("facebook", "cpc", "spring"), ("google", "cpc", "brand"), ("google", "organic", "blog"), ("letter", "email", "jan")]
+        said = [
+            ("facebook", "cpc", "spring"),
+            ("google", "cpc", "brand"),
+            ("google", "organic", "blog"),
+            ("letter", "email", "jan"),
+        ]
         return Doing(user, "page", at, said=said[rng.integers(4)])
     invites = draw < 0.6 and at.date() - DAY * at.weekday() != QUIET
     return Doing(user, "Invite Sent" if invites else "Product Viewed", at)

@@ -199,9 +199,11 @@ def _sessions(mine: list[Doing]) -> list[list[Doing]]:
 
 def _touches(mine: list[Doing]) -> list[Doing]:
     """Clicks on mail and visits of a campaign, each once until it has rested; the page a mail leads to is the mail's."""
-    touches, last_of, last_mail = [], dict[Any, dt.datetime](), dt.datetime.min
+    touches: list[Doing] = []
+    last_of: dict[Any, dt.datetime] = {}
+    last_mail = START - DAY
     for doing in (doing for doing in mine if doing.said or doing.name in CLICKS):
-        goes_on = doing.at - last_of.get(doing.said, dt.datetime.min) <= GAP
+        goes_on = doing.at - last_of.get(doing.said, START - DAY) <= GAP
         is_landing = doing.said is not None and doing.said[1] == "email" and doing.at - last_mail <= GAP
         last_of[doing.said] = doing.at
         last_mail = doing.at if doing.said is None else last_mail

@@ -191,7 +191,9 @@ def test_a_level_that_loses_its_parts_is_seen(
 def test_a_platform_is_asked_for_a_day_for_as_long_as_it_may_restate_it() -> None:
     with POLICY.open(encoding="utf-8", newline="") as file:
         settle = {row["name"]: float(row["value"]) for row in csv.DictReader(file)}
-    ads = [source for source in read_sources().values() if source.provider in {"meta", "google_ads", "tiktok", "linkedin"}]
+    ads = [
+        source for source in read_sources().values() if source.provider in {"meta", "google_ads", "tiktok", "linkedin"}
+    ]
     assert len(ads) == 4
     for source in ads:
         days = settle.get(f"channel_settle_days_{source.provider}", settle["channel_settle_days"])

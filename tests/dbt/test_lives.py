@@ -113,7 +113,9 @@ def test_referral_funnel(built: Built) -> None:
     expected = built.reference.referral_funnel(14)
     assert expected.cycle_days.notna().any()
     assert expected.passed_on.sum() > 5
-    assert QUIET in set(expected[expected.is_mature & expected.k_factor.isna()].week), "nobody invited, and people were active"
+    assert QUIET in set(expected[expected.is_mature & expected.k_factor.isna()].week), (
+        "nobody invited, and people were active"
+    )
     assert_equal(built.warehouse.read("select * from marts.referral_funnel"), expected, ["week"])
 
 
@@ -130,7 +132,9 @@ def test_revenue_retention(built: Built) -> None:
 def test_attribution(built: Built) -> None:
     credited = built.reference.credits(30, 7.0, 0.4, 0.4)
     expected = credited.groupby(["week", "rule", "source"], as_index=False).credit.sum()
-    corrections = built.warehouse.rows("select event_id from intermediate.int_revenue__entries where not is_refund and value < 0")
+    corrections = built.warehouse.rows(
+        "select event_id from intermediate.int_revenue__entries where not is_refund and value < 0"
+    )
     assert len(corrections) > 10, "orders below zero, which are no conversions"
     found = built.warehouse.read("select week, rule, source, sum(credit) as credit from marts.attribution group by all")
     assert set(expected.source) == {"meta", "google_ads", "google", "email", "letter", "unattributed"}

@@ -27,7 +27,11 @@ learned as (
 clicks as (
     select
         *,
-        case event_name {% for name, channel in messages.items() %}when '{{ name }}' then '{{ channel }}' {% endfor %}end as clicked_message
+        case event_name
+            {% for name, channel in messages.items() %}
+                when '{{ name }}' then '{{ channel }}'
+            {% endfor %}
+        end as clicked_message
     from events
     where
         event_name in ('{{ messages | join("', '") }}')

@@ -19,7 +19,8 @@ landings as (
         coalesce(campaign, experiment_id) as campaign_told,
         case
             {% for channel, said in words.items() %}
-                when said_source in ('{{ said | join("', '") }}') or medium in ('{{ said | join("', '") }}') then '{{ channel }}'
+                when said_source in ('{{ said | join("', '") }}') then '{{ channel }}'
+                when medium in ('{{ said | join("', '") }}') then '{{ channel }}'
             {% endfor %}
         end as channel_said
     from {{ ref('int_channels__landings') }}
