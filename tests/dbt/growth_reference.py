@@ -124,7 +124,9 @@ class Reference:
                 key = monday(max(recent).date()), person["inviter"]
                 brought[key] = brought.get(key, 0) + 1
         rows = []
-        for week in {week for week, _ in sent}:
+        actives = self.weekly_actives()
+        idle = {row.week for row in actives.itertuples() if row.segment == "all" and row.is_mature and row.wau}
+        for week in {week for week, _ in sent} | idle:
             users = [user for sent_in, user in sent if sent_in == week]
             came = [brought.get((week, user), 0) for user in users]
             invites_of = [sent[week, user] for user in users]

@@ -13,6 +13,7 @@ import pyarrow as pa
 START = dt.datetime.fromisoformat("2026-01-07")  # a Wednesday: the first cohort's week has begun without anybody
 DAYS = 50
 BATCHES = (30, 41, 50)  # days after the start at which the warehouse takes in what has been received
+QUIET = dt.date.fromisoformat("2026-01-19")  # Monday of a week in which nobody invites
 SEGMENTS = ("new", "regular", "lapsing")
 _COLUMNS = {
     "event_id": pa.string(),
@@ -138,7 +139,9 @@ def random_history(seed: int, people: int = 260, late_deliveries: float = 0.5) -
                 ("Invite Sent", 0.15),
             ):
                 if rng.random() < chance:
-                    does(user, name, at, round(float(rng.gamma(2, 20)), 2) if name == "Order Completed" else None)
+                    is_quiet = at.date() - dt.timedelta(days=at.weekday()) == QUIET
+                    did = "Product Viewed" if name == "Invite Sent" and is_quiet else name
+                    does(user, did, at, round(float(rng.gamma(2, 20)), 2) if name == "Order Completed" else None)
                     at += dt.timedelta(minutes=float(rng.exponential(30)))
             if (click := _machines(wire, rng, user, at, late_deliveries)) is not None:
                 doings.append((user, "Email Link Clicked", click, 0.0))

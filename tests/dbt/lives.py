@@ -13,6 +13,7 @@ START = dt.datetime.fromisoformat("2026-01-07")
 DAYS = 75
 BATCHES = (40, 58, 75)  # days after the start at which what has been received is taken in
 RATES = [("USD", "2025-12-01", 0.8), ("USD", "2026-02-01", 0.5)]  # into GBP; yen have none
+QUIET = dt.date.fromisoformat("2026-01-26")  # Monday of a week in which nobody invites
 DAY = dt.timedelta(days=1)
 
 
@@ -75,15 +76,22 @@ def _doing(rng: np.random.Generator, user: str, at: dt.datetime, habit: str) -> 
     draw = rng.random()
     if draw < 0.25:
         currency = "JPY" if rng.random() < 0.01 and at > START + 45 * DAY else habit
-        return Doing(user, "Order Completed", at, round(float(rng.gamma(2, 20)), 2), currency)
+        sign = -1 if draw < 0.01 else 1  # a correction
+        return Doing(user, "Order Completed", at, sign * round(float(rng.gamma(2, 20)), 2), currency)
     if draw < 0.3:
         return Doing(user, "Order Refunded", at, round(float(rng.normal(0, 60)), 2), habit)
     if draw < 0.4:
         return Doing(user, "Email Link Clicked", at, creative="c1" if rng.random() < 0.7 else None)
     if draw < 0.5:
-        said = [("facebook", "cpc", "spring"), ("google", "cpc", "brand"), ("google", "organic", "blog")]
-        return Doing(user, "page", at, said=said[rng.integers(3)])
-    return Doing(user, "Invite Sent" if draw < 0.6 else "Product Viewed", at)
+        said = [
+            ("facebook", "cpc", "spring"),
+            ("google", "cpc", "brand"),
+            ("google", "organic", "blog"),
+            ("letter", "email", "jan"),
+        ]
+        return Doing(user, "page", at, said=said[rng.integers(4)])
+    invites = draw < 0.6 and at.date() - DAY * at.weekday() != QUIET
+    return Doing(user, "Invite Sent" if invites else "Product Viewed", at)
 
 
 def _row(doing: Doing, number: int, heard: dt.datetime, taken: dt.datetime) -> dict[str, Any]:

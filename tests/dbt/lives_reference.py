@@ -87,23 +87,25 @@ class LivesReference:
                 took = (joined.at - max(recent)) / DAY
                 newcomers[monday(max(recent))].append((joined.inviter or "", took, passed_on))
         rows = []
-        for week in {monday(at) for sent in invites.values() for at in sent}:
+        told = {monday(at) for sent in invites.values() for at in sent}
+        seen = {monday(doing.at) for mine in self.active.values() for doing in mine}
+        for week in told | {week for week in seen if week + WEEK <= self.unseen_from}:
             active = {u for u, mine in self.active.items() if any(monday(d.at) == week for d in mine)}
             came = newcomers[week]
             mature = week + WEEK + DAY * 2 * days <= self.unseen_from
             per_person = [float(sum(inviter == user for inviter, *_ in came)) for user in active]
             k = ratio_interval(per_person, [1.0] * len(active))
             cycle = [took for _, took, _ in came]
-            told = len(came) >= 5 and mature
+            is_told = len(came) >= 5 and mature
             rows.append(
                 (
                     week,
                     len(active),
                     len(came) if mature else None,
                     sum(p for *_, p in came) if mature else None,
-                    *(k if mature else (None, None, None)),
-                    *(ratio_interval(cycle, [1.0] * len(cycle)) if told else (None, None, None)),
-                    float(np.median(cycle)) if told else None,
+                    *(k if mature and week in told else (None, None, None)),
+                    *(ratio_interval(cycle, [1.0] * len(cycle)) if is_told else (None, None, None)),
+                    float(np.median(cycle)) if is_told else None,
                     mature,
                 )
             )
@@ -158,8 +160,10 @@ class LivesReference:
         """One row per order, rule and touch."""
         rows: list[dict[str, Any]] = []
         for mine in self.doings.values():
-            for order in (doing for doing in mine if doing.name == "Order Completed"):
-                way = [d for d in mine if (d.said or d.name in CLICKS) and d.at <= order.at < d.at + DAY * days]
+            touches = _touches(mine)
+            orders = [doing for doing in mine if doing.name == "Order Completed" and (doing.value or 0) >= 0]
+            for order in orders:
+                way = [d for d in touches if d.at <= order.at < d.at + DAY * days]
                 k = len(way)
                 middle = [first, *[(1 - first - last) / (k - 2)] * (k - 2), last] if k > 2 else [first, last]
                 weights: dict[str, list[float]] = {
@@ -191,6 +195,21 @@ def _sessions(mine: list[Doing]) -> list[list[Doing]]:
             sessions[-1].append(doing)
             part_began = doing.at if is_new_day else part_began
     return sessions
+
+
+def _touches(mine: list[Doing]) -> list[Doing]:
+    """Clicks on mail and visits of a campaign, each once until it has rested; the page a mail leads to is the mail's."""
+    touches: list[Doing] = []
+    last_of: dict[Any, dt.datetime] = {}
+    last_mail = START - DAY
+    for doing in (doing for doing in mine if doing.said or doing.name in CLICKS):
+        goes_on = doing.at - last_of.get(doing.said, START - DAY) <= GAP
+        is_landing = doing.said is not None and doing.said[1] == "email" and doing.at - last_mail <= GAP
+        last_of[doing.said] = doing.at
+        last_mail = doing.at if doing.said is None else last_mail
+        if not goes_on and not is_landing:
+            touches.append(doing)
+    return touches
 
 
 def _rate(doing: Doing) -> float | None:

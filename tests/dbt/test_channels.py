@@ -1,6 +1,8 @@
 """What platforms report by day: newer readings replace whole days, past readings stay known, every level adds up to the account."""
 
+import csv
 import datetime as dt
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ import pytest
 
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
+from orchestration.errors import Refusal
 from orchestration.measure.aggregates import DailyRow, Window, replace_windows
+from orchestration.measure.pulls.definition import read_sources
+from orchestration.policy.thresholds import POLICY
 from tests.dbt.conftest import EVENT_MODELS, PULLED_DAILY, NewWarehouse
 
 FIRST = dt.date.fromisoformat("2026-01-01")
@@ -158,15 +163,56 @@ def test_every_level_adds_up_to_the_account_and_keeps_what_was_reported(told: tu
         known = totals[level].notna()
         assert known.any()
         assert totals[level][known].to_numpy() == pytest.approx(totals.account[known].to_numpy())
+    on_its_own = found[(found.account_id == "a") & (found.level == "account") & ~found.is_reported & (found.spend > 0)]
+    assert len(on_its_own), "days of an account that are told by a finer level alone"
     whole = {key: rows for key, rows in truth.items() if key[:2] == ("a", "account")}
     for (account, _, day), rows in whole.items():
         cell = found[(found.account_id == account) & (found.level == "account") & (found.day == pd.Timestamp(day))]
         assert cell.spend.to_list() == pytest.approx([rows[0]["spend"]])
 
 
+def test_a_level_that_loses_its_parts_is_seen(
+    told: tuple[Readings, Warehouse], project: DbtProject, tmp_path: Path
+) -> None:
+    shutil.copytree(told[1].folder, tmp_path / "warehouse")
+    warehouse = Warehouse(tmp_path / "warehouse")
+    with warehouse.connect() as connection:
+        # What a level that counts as reported for good would make of a day that is told by campaign alone.
+        connection.execute("""
+            update marts.channel_performance set spend = spend - total from (
+                select account_id as id, day as told_on, spend as total from marts.channel_performance
+                where level = 'account' and not is_reported
+            ) where account_id = id and day = told_on and (level = 'account' or (entity_id = 'unattributed' and parent_id = id))
+        """)
+    with pytest.raises(Refusal, match="unreported_levels_sum_their_parts"):
+        project.build(warehouse, select=["channel_performance"], exclude=["test_type:unit"], command="test")
+
+
+def test_a_platform_is_asked_for_a_day_for_as_long_as_it_may_restate_it() -> None:
+    with POLICY.open(encoding="utf-8", newline="") as file:
+        settle = {row["name"]: float(row["value"]) for row in csv.DictReader(file)}
+    ads = [
+        source for source in read_sources().values() if source.provider in {"meta", "google_ads", "tiktok", "linkedin"}
+    ]
+    assert len(ads) == 4
+    for source in ads:
+        days = settle.get(f"channel_settle_days_{source.provider}", settle["channel_settle_days"])
+        assert days <= source.reread_days, f"no day of {source.name} would ever be read for the last time"
+
+
 def test_a_day_that_may_still_be_restated_is_withheld(told: tuple[Readings, Warehouse]) -> None:
-    _, warehouse = told
+    readings, warehouse = told
     found = warehouse.read("select * from marts.channel_performance")
+    read = {
+        (reading["account_id"], reading["level"], day): reading["extracted_at"].date()
+        for reading, _ in readings
+        for day in _days(reading["first_day"], reading["last_day"])
+    }
+    reported = found[found.is_reported]
+    assert reported.is_mature.to_list() == [
+        read[row.account_id, row.level, row.day.date()] >= row.day.date() + 27 * DAY for row in reported.itertuples()
+    ]
+    assert set(reported.is_mature) == {True, False}
     assert (found[~found.is_mature].rate.isna()).all()
     shown = found[found.withheld_reason.isna()]
     assert len(shown)

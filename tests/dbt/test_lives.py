@@ -10,7 +10,7 @@ import pytest
 from orchestration.edges.dbt import DbtProject
 from orchestration.edges.warehouse import Warehouse
 from tests.dbt.conftest import EVENT_MODELS, PULLED_DAILY, NewWarehouse, receive
-from tests.dbt.lives import BATCHES, RATES, START, random_lives
+from tests.dbt.lives import BATCHES, QUIET, RATES, START, random_lives
 from tests.dbt.lives_reference import LivesReference
 
 OWN = (
@@ -19,8 +19,11 @@ OWN = (
     "path:models/intermediate/revenue",
     *PULLED_DAILY,
     "int_channels__daily",
+    "int_channels__days_read",
+    "int_channels__landings",
     "int_channels__touches",
     "int_channels__credits",
+    "weekly_actives",
     "referral",
     "sessions",
     "engaged_retention",
@@ -83,12 +86,12 @@ def test_sessions(built: Built) -> None:
     assert crossing[0]["sessions"] > 20
 
 
-def test_incremental_sessions_and_touches_are_those_of_a_full_build(built: Built, project: DbtProject) -> None:
+def test_incremental_sessions_and_landings_are_those_of_a_full_build(built: Built, project: DbtProject) -> None:
     tables = (
         "int_people__session_parts",
         "int_people__session_days",
         "int_people__engaged_weeks",
-        "int_channels__touches",
+        "int_channels__landings",
         "int_revenue__told",
     )
     queries = [
@@ -110,6 +113,9 @@ def test_referral_funnel(built: Built) -> None:
     expected = built.reference.referral_funnel(14)
     assert expected.cycle_days.notna().any()
     assert expected.passed_on.sum() > 5
+    assert QUIET in set(expected[expected.is_mature & expected.k_factor.isna()].week), (
+        "nobody invited, and people were active"
+    )
     assert_equal(built.warehouse.read("select * from marts.referral_funnel"), expected, ["week"])
 
 
@@ -126,8 +132,12 @@ def test_revenue_retention(built: Built) -> None:
 def test_attribution(built: Built) -> None:
     credited = built.reference.credits(30, 7.0, 0.4, 0.4)
     expected = credited.groupby(["week", "rule", "source"], as_index=False).credit.sum()
+    corrections = built.warehouse.rows(
+        "select event_id from intermediate.int_revenue__entries where not is_refund and value < 0"
+    )
+    assert len(corrections) > 10, "orders below zero, which are no conversions"
     found = built.warehouse.read("select week, rule, source, sum(credit) as credit from marts.attribution group by all")
-    assert set(expected.source) == {"meta", "google_ads", "google", "email", "unattributed"}
+    assert set(expected.source) == {"meta", "google_ads", "google", "email", "letter", "unattributed"}
     assert_equal(found, expected, ["week", "rule", "source"])
 
 

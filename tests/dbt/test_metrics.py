@@ -55,7 +55,7 @@ def published(project: DbtProject, new_warehouse: NewWarehouse, tmp_path_factory
     warehouse = new_warehouse(tmp_path_factory.mktemp("warehouse"))
     for batch in random_history(3).batches:
         receive(warehouse, batch)
-    project.build(warehouse, select=[*GROWTH_MODELS, "days"], command="run")
+    project.build(warehouse, select=[*GROWTH_MODELS, "referral_funnel", "days"], command="run")
     return Published(publish(warehouse).folder / "loop.duckdb", project.target)
 
 
@@ -86,3 +86,20 @@ def test_weekly_actives_are_never_a_sum_of_weeks(published: Published, tmp_path:
         "select sum(retained), sum(n) from marts.weekly_actives where segment = 'all' and is_mature"
     )
     assert whole["weekly_return_rate"] == pytest.approx(float(retained / before), abs=1e-6)
+
+
+def test_ratios_over_active_people_leave_out_no_week(published: Published, tmp_path: Path) -> None:
+    """`weekly_actives` tells who was active, also in the week in which nobody invited."""
+    [whole] = published.query(tmp_path, "--metrics", "k_factor,active_person_weeks,inviter_share,funnel_person_weeks")
+    for mart, invited, active, ratio, brought in (
+        ("referral", "invites", "active_person_weeks", "k_factor", "invited_sign_ups"),
+        ("referral_funnel", "inviters", "funnel_person_weeks", "inviter_share", "inviters"),
+    ):
+        [(people, some, idle)] = published.rows(f"""
+            select sum(wau), sum({brought}), count(*) filter ({invited} = 0)
+            from marts.weekly_actives left join marts.{mart} using (week)
+            where segment = 'all' and week <= (select max(week) from marts.{mart} where is_mature)
+        """)
+        assert idle == 1
+        assert whole[active] == people
+        assert whole[ratio] == pytest.approx(float(some / people), abs=1e-6)

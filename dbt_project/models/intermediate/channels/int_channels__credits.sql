@@ -1,5 +1,6 @@
 -- One row per conversion and touch in the attribution_days before it, with the credit that each of five rules gives the touch; a
--- conversion without a touch has one row, `unattributed`, with all the credit. A touch may serve several conversions.
+-- conversion without a touch has one row, `unattributed`, with all the credit. A touch may serve several conversions. An order below zero
+-- corrects an earlier one: nobody converted, and like a refund it takes nothing back from the touches.
 
 with
 
@@ -12,7 +13,7 @@ terms as (
 ),
 
 conversions as (
-    select * from {{ ref('int_revenue__entries') }} where not is_refund
+    select * from {{ ref('int_revenue__entries') }} where not is_refund and coalesce(value, 0) >= 0
 ),
 
 touches as (

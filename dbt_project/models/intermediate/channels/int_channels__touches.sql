@@ -1,79 +1,91 @@
 -- One row per touch: a person came through a link of a channel, by a click on a message or by a visit that names its campaign.
--- Opens, impressions and deliveries are no touches. New ones are added; a day is made anew where a click's delivery or a person's merge is new.
-
-{% set owed = owed_events(this, ref('int_people__known_days')) %}
-
-{{ config(
-    materialized='incremental',
-    on_schema_change='fail',
-    pre_hook="{{ without_days(this, 'touched_on', days_made_anew(this, ref('int_people__known_days'))) }}",
-    **replaced_by('touched_on'),
-) }}
+-- Opens, impressions and deliveries are no touches. Pages of a visit repeat its campaign, pages are loaded again, and a click on a message
+-- is followed by the page it leads to: each is one touch until its campaign has rested for session_gap_minutes.
 
 {% set paid = ['cpc', 'ppc', 'cpm', 'paid', 'paid_social', 'paidsocial', 'paid-social', 'paid_search', 'paidsearch', 'display'] %}
+{% set words = {
+    'email': ['email', 'e-mail', 'e_mail'], 'sms': ['sms'], 'push': ['push', 'mobile_push', 'web_push'],
+} %}
 
 with
 
-events as (
-    select * from {{ ref('stg_events__events') }}
-    where is_human and is_known_version and person_id is not null
-    {{ and_is_owed(owed) }}
+terms as (
+    select {{ policy('session_gap_minutes') }} * 60 as gap_seconds
 ),
 
-learned as (
-    select * from {{ ref('stg_events__learned') }}
+landings as (
+    select
+        *,
+        coalesce(campaign, experiment_id) as campaign_told,
+        case
+            {% for channel, said in words.items() %}
+                when said_source in ('{{ said | join("', '") }}') then '{{ channel }}'
+                when medium in ('{{ said | join("', '") }}') then '{{ channel }}'
+            {% endfor %}
+        end as channel_said
+    from {{ ref('int_channels__landings') }}
 ),
 
 sources as (
     select * from {{ ref('touch_sources') }}
 ),
 
-clicks as (
+followed as (
     select
         *,
-        event_name in ('Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped') as is_message_click
-    from events
-    where
-        event_name in ('Email Link Clicked', 'SMS Link Clicked', 'Push Notification Tapped')
-        or (type in ('page', 'screen') or event_name in ('Page Viewed', 'Application Opened'))
-        and (cast(context as string) like '%campaign%' or cast(properties as string) like '%utm_source%')
+        lag(landed_at) over (
+            partition by user_id, said_source, medium, campaign_told order by landed_at, event_source, event_id
+        ) as seen_before
+    from landings
 ),
 
-read as (
+-- The page is the message's where both name one campaign; where the message names none, where the page says that a message led to it.
+led_to as (
     select
-        source as event_source,
-        event_id,
-        person_id as user_id,
-        lower(coalesce(
-            {{ json_text('context', '$.campaign.source') }},
-            {{ json_text('properties', '$.utm_source') }},
-            case when is_message_click then coalesce(channel, 'message') end
-        )) as said_source,
-        lower(coalesce({{ json_text('context', '$.campaign.medium') }}, {{ json_text('properties', '$.utm_medium') }})) as medium,
-        coalesce(
-            {{ json_text('context', '$.campaign.name') }},
-            {{ json_text('properties', '$.utm_campaign') }},
-            experiment_id
-        ) as campaign,
-        creative_id,
-        cast(occurred_at as date) as touched_on,
-        occurred_at as touched_at
-    from clicks
+        pages.event_source,
+        pages.event_id,
+        clicks.event_source as click_source,
+        clicks.event_id as click_id,
+        pages.campaign,
+        row_number() over (
+            partition by clicks.event_source, clicks.event_id order by pages.landed_at, pages.event_source, pages.event_id
+        ) as place
+    from landings as clicks
+    cross join terms
+    inner join landings as pages
+        on
+            clicks.user_id = pages.user_id
+            and clicks.landed_at <= pages.landed_at
+            and {{ seconds_between('clicks.landed_at', 'pages.landed_at') }} <= terms.gap_seconds
+            and (
+                pages.campaign in (clicks.campaign, clicks.experiment_id)
+                or (clicks.campaign is null and clicks.clicked_message = pages.channel_said)
+            )
+    where clicks.clicked_message is not null and pages.clicked_message is null
+),
+
+messages_pages as (
+    select distinct
+        event_source,
+        event_id
+    from led_to
 )
 
 select
-    read.event_source,
-    read.event_id,
-    read.user_id,
-    coalesce(sources.source, read.said_source) as source,
-    read.medium,
-    read.campaign,
-    read.creative_id,
-    read.touched_on,
-    read.touched_at,
-    learned.built_through,
-    learned.received_events
-from read
-cross join learned
-left join sources on read.said_source = sources.said and read.medium in ('{{ paid | join("', '") }}')
-where read.said_source is not null
+    followed.event_source,
+    followed.event_id,
+    followed.user_id,
+    coalesce(sources.source, followed.said_source) as source,
+    followed.medium,
+    coalesce(followed.campaign_told, led_to.campaign) as campaign,
+    followed.creative_id,
+    followed.landed_on as touched_on,
+    followed.landed_at as touched_at
+from followed
+cross join terms
+left join messages_pages on followed.event_source = messages_pages.event_source and followed.event_id = messages_pages.event_id
+left join led_to on followed.event_source = led_to.click_source and followed.event_id = led_to.click_id and led_to.place = 1
+left join sources on followed.said_source = sources.said and followed.medium in ('{{ paid | join("', '") }}')
+where
+    messages_pages.event_id is null
+    and coalesce({{ seconds_between('followed.seen_before', 'followed.landed_at') }} > terms.gap_seconds, true)

@@ -26,12 +26,71 @@ week_totals as (
     group by week
 ),
 
--- Names by which own links know a platform's campaign.
-linked as (
+days_read as (
+    select
+        provider,
+        account_id,
+        {{ week_of('day') }} as week,
+        count(*) as days
+    from {{ ref('int_channels__days_read') }}
+    where level = 'campaign' and is_whole
+    group by provider, account_id, {{ week_of('day') }}
+),
+
+-- Names change, ids do not: a campaign goes by the name it was last read with, else by its id.
+borne as (
+    select
+        provider,
+        campaign_id,
+        campaign_name,
+        row_number() over (partition by provider, campaign_id order by max(day) desc, campaign_name) as from_the_last,
+        row_number() over (partition by provider, campaign_name order by max(day) desc, campaign_id) as bearer
+    from platforms
+    where campaign_name is not null
+    group by provider, campaign_id, campaign_name
+),
+
+named as (
     select distinct
-        source,
+        platforms.provider,
+        platforms.campaign_id,
+        coalesce(borne.campaign_name, platforms.campaign_id) as campaign
+    from platforms
+    left join borne
+        on platforms.provider = borne.provider and platforms.campaign_id = borne.campaign_id and borne.from_the_last = 1
+),
+
+-- Own links spell the platform's campaign by its id or by a name it has or had; whoever bore a name last is meant by it.
+spellings as (
+    select
+        provider,
+        campaign_id as spelling,
         campaign
+    from named
+    union all
+    select
+        borne.provider,
+        borne.campaign_name as spelling,
+        named.campaign
+    from borne
+    inner join named on borne.provider = named.provider and borne.campaign_id = named.campaign_id
+    left join named as ids on borne.provider = ids.provider and borne.campaign_name = ids.campaign_id
+    where borne.bearer = 1 and ids.campaign_id is null
+),
+
+spelled as (
+    select
+        credits.week,
+        credits.source,
+        coalesce(spellings.campaign, credits.campaign) as campaign,
+        credits.conversion_source,
+        credits.conversion_id,
+        credits.amount,
+        {% for rule in rules %}
+            credits.credit_{{ rule }}{{ ',' if not loop.last }}
+        {% endfor %}
     from credits
+    left join spellings on credits.source = spellings.provider and credits.campaign = spellings.spelling
 ),
 
 rules as (
@@ -52,7 +111,7 @@ by_rule as (
             conversion_id,
             sum(credit_{{ rule }}) as credit,
             max(amount) as amount
-        from credits
+        from spelled
         group by week, source, campaign, conversion_source, conversion_id
         {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -71,29 +130,24 @@ credited as (
     group by rule, week, source, campaign
 ),
 
--- Own links name the platform's campaign by its id or by its name; each campaign is claimed for once, under the name the links use.
-named as (
-    select
-        platforms.*,
-        {{ week_of('platforms.day') }} as week,
-        case
-            when linked.campaign is not null then platforms.campaign_id
-            else coalesce(platforms.campaign_name, platforms.campaign_id)
-        end as campaign
-    from platforms
-    left join linked on platforms.provider = linked.source and platforms.campaign_id = linked.campaign
-),
-
 claimed as (
     select
-        week,
-        provider as source,
-        campaign,
-        {{ exact_total('conversions') }} as claimed_conversions,
-        {{ exact_total('spend') }} as spend,
-        case when count(distinct currency) = 1 then max(currency) end as currency
-    from named
-    group by week, provider, campaign
+        {{ week_of('platforms.day') }} as week,
+        platforms.provider as source,
+        named.campaign,
+        {{ exact_total('platforms.conversions') }} as claimed_conversions,
+        {{ exact_total('platforms.spend') }} as spend,
+        count(distinct platforms.currency) as currencies,
+        case when count(distinct platforms.currency) = 1 then max(platforms.currency) end as currency,
+        cast(min(coalesce(days_read.days, 0)) as integer) as days_read
+    from platforms
+    inner join named on platforms.provider = named.provider and platforms.campaign_id = named.campaign_id
+    left join days_read
+        on
+            platforms.provider = days_read.provider
+            and platforms.account_id = days_read.account_id
+            and {{ week_of('platforms.day') }} = days_read.week
+    group by {{ week_of('platforms.day') }}, platforms.provider, named.campaign
 ),
 
 cells as (
@@ -117,6 +171,8 @@ judged as (
         claimed.claimed_conversions,
         case when claimed.currency is not null then claimed.spend end as spend,
         claimed.currency as spend_currency,
+        claimed.currencies,
+        claimed.days_read,
         terms.min_people,
         terms.interval_z * {{ mean_error('week_totals.conversions', 'credited.credit', 'credited.credit_squared') }} as half_width,
         coalesce({{ days_after('cells.week', 7) }} <= terms.unseen_from, false) as is_mature
@@ -139,6 +195,22 @@ reasoned as (
         n >= min_people as meets_min_sample,
         {{ withheld_reason('is_mature', 'n', 'min_people') }} as withheld_reason
     from judged
+),
+
+-- A week's cost needs the platform's word of every day of it, beside what the share of the orders needs.
+costed as (
+    select
+        *,
+        case
+            when withheld_reason is not null then withheld_reason
+            when currencies is null then 'no platform reports the campaign in that week'
+            when days_read < 7 then concat('not mature: ', 7 - days_read, ' of 7 days have not been read in full')
+            when currencies = 0 then 'the platform does not tell the currency of its spend'
+            when currencies > 1 then 'the campaign''s accounts spend different currencies'
+            when spend is null then 'the platform tells no spend'
+            when credit = 0 then 'no order is credited to the campaign'
+        end as cost_withheld_reason
+    from reasoned
 )
 
 select
@@ -155,8 +227,10 @@ select
     case when withheld_reason is null then credit / n end as rate,
     case when withheld_reason is null then greatest(credit / n - coalesce(half_width, 0), 0) end as ci_low,
     case when withheld_reason is null then least(credit / n + coalesce(half_width, 0), 1) end as ci_high,
-    case when withheld_reason is null then spend / nullif(credit, 0) end as cost_per_conversion,
+    days_read,
+    case when cost_withheld_reason is null then spend / credit end as cost_per_conversion,
     is_mature,
     meets_min_sample,
-    withheld_reason
-from reasoned
+    withheld_reason,
+    cost_withheld_reason
+from costed

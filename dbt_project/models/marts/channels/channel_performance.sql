@@ -1,6 +1,6 @@
 -- One row per provider, account, day, level and entity, and one per parent for what its parts do not explain: `unattributed`.
--- Every level adds up to the account, so spend is the same at any grain. A level a platform does not report for an account is the sum
--- of the next finer one.
+-- Every level adds up to the account, so spend is the same at any grain. A level a platform does not report for an account's day is the
+-- sum of the next finer one: a history told by campaign may come before days that are told at every level.
 
 {% set levels = ['account', 'campaign', 'ad_set', 'ad'] %}
 {% set keys = {'account': "account_id", 'campaign': "campaign_id", 'ad_set': "ad_set_id", 'ad': "ad_id"} %}
@@ -10,10 +10,7 @@
 with
 
 reported as (
-    select
-        *,
-        max(extracted_at) over (partition by provider, account_id) as last_read_at
-    from {{ ref('int_channels__daily') }}
+    select * from {{ ref('int_channels__daily') }}
 ),
 
 terms as (
@@ -24,13 +21,22 @@ terms as (
     from {{ ref('int_growth_terms') }}
 ),
 
--- From the finest level up: each level as reported, else as the sum of the one below. Where the platform reports the level but not the
--- parent of a part, the parent counts 0, so that the part exceeds it and says so.
+-- A platform may restate its days for a time of its own.
+settled_after as (
+    select
+        name,
+        cast(value as integer) as settle_days
+    from {{ ref('policy') }}
+),
+
+-- From the finest level up: each level as reported, else as the sum of the one below. Where the platform reports the level of the day but
+-- not the parent of a part, the parent counts 0, so that the part exceeds it and says so.
 {% for level in levels | reverse %}
 {{ level }}_reporters as (
     select distinct
         provider,
-        account_id
+        account_id,
+        day
     from reported
     where level = '{{ level }}'
 ),
@@ -45,7 +51,7 @@ terms as (
         {{ keys[level] }} as entity_id,
         campaign_name,
         currency,
-        last_read_at,
+        extracted_at as read_at,
         true as is_reported,
         {{ measures | join(', ') }}
     from reported
@@ -66,7 +72,7 @@ terms as (
             finer.{{ keys[level] }} as entity_id,
             max(finer.campaign_name) as campaign_name,
             case when count(distinct finer.currency) = 1 then max(finer.currency) end as currency,
-            max(finer.last_read_at) as last_read_at,
+            min(finer.read_at) as read_at,
             false as is_reported,
             {% for measure in measures %}
                 {% set part = "case when reporters.account_id is null then finer." ~ measure ~ " else 0 end" %}
@@ -74,7 +80,7 @@ terms as (
             {% endfor %}
         from {{ levels[levels.index(level) + 1] }}_rows as finer
         left join {{ level }}_reporters as reporters
-            on finer.provider = reporters.provider and finer.account_id = reporters.account_id
+            on finer.provider = reporters.provider and finer.account_id = reporters.account_id and finer.day = reporters.day
         left join {{ level }}_reported as wholes
             on
                 finer.provider = wholes.provider
@@ -91,7 +97,7 @@ terms as (
 account_full as (
     select
         provider, account_id, day, 'account' as level, cast(null as string) as parent_id, entity_id, campaign_name, currency,
-        last_read_at, is_reported, false as is_remainder, {{ measures | join(', ') }}
+        read_at, is_reported, false as is_remainder, {{ measures | join(', ') }}
     from account_rows
 ),
 
@@ -100,7 +106,7 @@ account_full as (
 {% set parent = {'campaign': 'account_id', 'ad_set': 'campaign_id', 'ad': 'ad_set_id'}[level] %}
 {{ level }}_shares as (
     select
-        provider, account_id, day, {{ parent }} as parent_id, {% for measure in measures %}
+        provider, account_id, day, {{ parent }} as parent_id, min(read_at) as read_at, {% for measure in measures %}
             {{ exact_total(measure) if total[measure] == 'double' else 'cast(sum(' ~ measure ~ ') as bigint)' }} as {{ measure }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ level }}_rows
@@ -114,14 +120,15 @@ account_full as (
 {{ level }}_full as (
     select
         provider, account_id, day, '{{ level }}' as level, {{ parent }} as parent_id, entity_id, campaign_name, currency,
-        last_read_at, is_reported, false as is_remainder, {{ measures | join(', ') }}
+        read_at, is_reported, false as is_remainder, {{ measures | join(', ') }}
     from {{ level }}_rows
     union all
     select
         parents.provider, parents.account_id, parents.day, '{{ level }}' as level,
         case when parents.is_remainder then concat('unattributed of ', parents.parent_id) else parents.entity_id end as parent_id,
         'unattributed' as entity_id,
-        parents.campaign_name, parents.currency, parents.last_read_at, false as is_reported, true as is_remainder,
+        parents.campaign_name, parents.currency, least(parents.read_at, coalesce(parts.read_at, parents.read_at)) as read_at,
+        false as is_reported, true as is_remainder,
         {% for measure in measures %}
             parents.{{ measure }} - coalesce(parts.{{ measure }}, 0) as {{ measure }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -151,10 +158,12 @@ judged as (
         terms.interval_z,
         terms.min_impressions,
         every_level.impressions >= terms.min_impressions as meets_min_sample,
-        {{ days_after('every_level.day', 'terms.settle_days') }} <= cast(every_level.last_read_at as date) as is_mature,
+        {{ days_after('every_level.day', 'coalesce(settled_after.settle_days, terms.settle_days)') }}
+        <= {{ days_after('cast(every_level.read_at as date)', 1) }} as is_mature,
         every_level.spend < -1e-6 or every_level.impressions < 0 or every_level.clicks < 0 as is_over_reported
     from every_level
     cross join terms
+    left join settled_after on settled_after.name = concat('channel_settle_days_', every_level.provider)
 ),
 
 reasoned as (

@@ -1,5 +1,6 @@
 -- One row per experiment, creative and day of sending: what became of the messages, people and machines apart.
--- A message is sent on the day the ledger says, else on the day of its first event. Test traffic is left out.
+-- A message is sent on the day the ledger says, else on the day of its first event. Test traffic is left out, and what a sender of the loop
+-- withheld, could not hand over or keeps waiting was never sent.
 
 {% set counts = [
     'deliveries', 'bounces', 'opens', 'opens_human', 'opens_machine', 'clicks', 'clicks_human', 'clicks_machine', 'unsubscribes',
@@ -31,6 +32,14 @@ sends as (
     group by send_id
 ),
 
+journal as (
+    select
+        send_id,
+        standing,
+        row_number() over (partition by send_id order by occurred_at desc, sequence desc) as from_the_last
+    from {{ ref('stg_ledger__send_events') }}
+),
+
 responses as (
     select
         send_id,
@@ -57,19 +66,23 @@ messages as (
         coalesce(sends.creative_id, responses.creative_id) as creative_id,
         cast(coalesce(sends.sent_at, responses.first_event_at) as date) as sent_on,
         {% for count in counts %}
-            coalesce(responses.{{ count }}, 0) as {{ count }}{{ ',' if not loop.last }}
+            coalesce(responses.{{ count }}, 0) as {{ count }},
         {% endfor %}
+        responses.send_id is not null or coalesce(journal.standing in ('sent', 'unknown'), true) as is_handed_over
     from sends
     full outer join responses on sends.send_id = responses.send_id
+    left join journal on sends.send_id = journal.send_id and journal.from_the_last = 1
 ),
 
--- An open, a click, an unsubscribe or a complaint proves delivery, even where the provider's word of it got lost.
+-- An open, a click, an unsubscribe or a complaint proves delivery, even where the provider's word of it got lost. What was handed over as a
+-- file has no journal; a response proves that a message left, whatever the journal says.
 counted as (
     select
         experiment_id,
         creative_id,
         sent_on,
-        count(*) as messages,
+        count(case when is_handed_over then 1 end) as messages,
+        count(case when not is_handed_over then 1 end) as unsent,
         count(case when deliveries + opens_human + clicks_human + unsubscribes + complaints > 0 then 1 end) as delivered,
         count(case when bounces > 0 then 1 end) as bounced,
         count(case when opens_human > 0 then 1 end) as opened,
@@ -107,6 +120,7 @@ select
     creative_id,
     sent_on,
     messages,
+    unsent,
     delivered,
     bounced,
     opened,
@@ -126,7 +140,7 @@ select
     case when withheld_reason is null then opened / cast(delivered as double) end as open_rate,
     case when withheld_reason is null then unsubscribed / cast(delivered as double) end as unsubscribe_rate,
     case when withheld_reason is null then complained / cast(delivered as double) end as complaint_rate,
-    case when is_mature and messages >= min_people then bounced / cast(messages as double) end as bounce_rate,
+    case when is_mature and messages >= min_people then bounced / nullif(cast(messages as double), 0) end as bounce_rate,
     is_mature,
     meets_min_sample,
     withheld_reason

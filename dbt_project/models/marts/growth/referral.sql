@@ -1,4 +1,4 @@
--- One row per ISO week in which invites were sent: how many of them brought somebody.
+-- One row per ISO week with active people that is over or has invites: how many invites brought somebody.
 -- A sign-up belongs to the week of its inviter's last invite before it, if that is at most referral_days old.
 
 with
@@ -7,8 +7,35 @@ terms as (
     select * from {{ ref('int_growth_terms') }}
 ),
 
-cohorts as (
+invite_weeks as (
     select * from {{ ref('int_people__invite_weeks') }}
+),
+
+actives as (
+    select * from {{ ref('weekly_actives') }} where segment = 'all' and is_mature and wau > 0
+),
+
+-- People who were active in a week in which nobody invited belong to every ratio over active people.
+cohorts as (
+    select
+        week,
+        inviters,
+        active_people,
+        invites,
+        invited_sign_ups,
+        converted
+    from invite_weeks
+    union all
+    select
+        actives.week,
+        0 as inviters,
+        actives.wau as active_people,
+        0 as invites,
+        0 as invited_sign_ups,
+        0 as converted
+    from actives
+    left join invite_weeks on actives.week = invite_weeks.week
+    where invite_weeks.week is null
 ),
 
 judged as (

@@ -1,4 +1,4 @@
--- One row per ISO week in which invites were sent: from active people to inviters, invites, newcomers and newcomers who invite in turn.
+-- One row per ISO week of the referral mart: from active people to inviters, invites, newcomers and newcomers who invite in turn.
 -- Counts and the k-factor are the referral mart's own; this one adds what is per person, per newcomer and how long a turn takes.
 
 with

@@ -1,4 +1,4 @@
--- One row per message handed to a channel, or that would have been in a dry run.
+-- One row per message that was dealt, or would have been in a dry run; its journal says whether it was handed to the channel.
 
 select
     send_id,

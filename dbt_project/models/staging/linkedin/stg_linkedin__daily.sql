@@ -1,5 +1,5 @@
 -- One row per reading, entity and day that LinkedIn reported, every version kept. Its campaign group is a campaign here. The
--- account's currency is not told with the figures.
+-- figures come without their currency, which LinkedIn tells of the account: it is known where the pull laid it beside them, else null.
 
 with
 
@@ -16,7 +16,7 @@ fields as (
     select
         reading_id,
         replace({{ json_at('item', ['pivotValue']) }}, 'urn:li:sponsoredCampaignGroup:', '') as campaign_group_id,
-        cast(null as string) as currency,
+        {{ json_at('item', ['currency']) }} as currency,
         try_cast({{ json_at('item', ['day']) }} as date) as day,
         cast(try_cast({{ json_at('item', ['costInLocalCurrency']) }} as decimal(18, 6)) as double) as spend,
         try_cast({{ json_at('item', ['impressions']) }} as bigint) as impressions,
