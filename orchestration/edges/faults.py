@@ -30,10 +30,12 @@ _KINDS = {
     "date_from_datetime_inexact": "must be a date such as 2026-11-02",
     "missing": "is missing",
     "no_alternative": "is of no kind that it may be",
+    "finite_number": "must be a finite number",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "string_pattern_mismatch": "must begin with a lower-case letter and hold lower-case letters, digits and underscores alone",
 }
+_MISFITS = frozenset(_KINDS) - {"finite_number"} | {"extra_forbidden"}
 _ALTERNATIVE = re.compile(r"constrained-\w+|\w+\[.*\]")
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
@@ -80,7 +82,12 @@ def _alternatives_as_one(errors: Iterable[Mapping[str, Any]]) -> list[Mapping[st
         place = next(
             (error["loc"][:at] for at in range(len(error["loc"])) if error["loc"][:at] in open_ended), error["loc"]
         )
-        kept[place] = {**error, "loc": place, "type": "no_alternative"} if place in open_ended else error
+        if place not in open_ended:
+            kept[place] = error
+        elif error["type"] not in _MISFITS:  # it is of this kind, and beyond what the kind may be
+            kept[place] = {**error, "loc": place}
+        else:
+            kept.setdefault(place, {**error, "loc": place, "type": "no_alternative"})
     return list(kept.values())
 
 

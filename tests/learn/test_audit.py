@@ -26,7 +26,7 @@ def test_small_arms_among_large_ones_teach_nothing(smaller: float) -> None:
 @pytest.mark.slow
 def test_more_people_do_not_learn_later() -> None:
     """+50 % at ten times the people: the first contrasts must not be taken for spread."""
-    true = Setting(programs=8, cycles=16, segments=1, units=200_000, rate=0.05, effects=(0.405, 0.0))
+    true = Setting(programs=5, cycles=14, segments=1, units=200_000, rate=0.05, effects=(0.405, 0.0))
     found = [audit(replace(true, units=units), seed=4, dbt=DbtProject(), clock=CLOCK) for units in (20_000, 200_000)]
     waits = [one.median_cycle for one in found]
     assert None not in waits, "found in less than half of the programs"

@@ -28,7 +28,8 @@ class LinkedIn(Platform):
 
     def read(self, window: Window) -> Iterator[Item]:
         account = quote(f"urn:li:sponsoredAccount:{window.account_id}", safe="")
-        if self.one(self.client.get(f"adAccounts/{window.account_id}")).get("status") is None:
+        told = self.one(self.client.get(f"adAccounts/{window.account_id}"))
+        if told.get("status") is None:
             raise Refusal(
                 f"source {self.source.name}",
                 f"does not show account {window.account_id} to this key",
@@ -49,6 +50,7 @@ class LinkedIn(Platform):
             start = item["dateRange"]["start"]
             yield {
                 **item,
+                "currency": told.get("currency"),  # the analytics tell amounts in it and do not name it
                 "pivotValue": (item.get("pivotValues") or [None])[0],
                 "day": f"{start['year']:04d}-{start['month']:02d}-{start['day']:02d}",
             }

@@ -73,6 +73,8 @@ def test_linkedin_an_empty_answer_without_permission_is_no_zero(stage: Stage) ->
     assert "does not show account 3001" in str(stage.pull(source, FIRST, TODAY).stopped)
     assert stage.warehouse.rows("select * from raw.pull_readings") == []
     assert stage.pull(source, FIRST, TODAY).rows == 7  # 414 for a long address: the query is tunnelled
+    items = [json.loads(row["item"]) for row in stage.warehouse.rows("select item from raw_linkedin.analytics")]
+    assert {item["currency"] for item in items} == {"EUR"}, "told of the account alone"
     stage.world.now += DAY
     stage.world.play("linkedin", "sunset")
     assert "withdrawn" in str(stage.pull(source, FIRST, TODAY).stopped)
