@@ -6,8 +6,9 @@
     made     days, as literals, whose rows are made anew from all of their events; none in a full build
 
     What is new is added, so that a build reads what came and not the days it fell on. Days are made anew where something old changed: a
-    click whose delivery is new, or the third link of its message (they decide whether a scanner clicked), a person whose id is now known to be somebody else's, an instant
-    that is taken in again. `and_is_owed` reads both; rows that something is added to are replaced (`merged_by`).
+    click whose delivery is new, or the third link of its message (they decide whether a scanner clicked), a person whose id is now known
+    to be somebody else's, an instant that is taken in again. `and_is_owed` reads both; rows that something is added to are replaced
+    (`merged_by`).
 
     people_days   as in `touched_days`
 #}

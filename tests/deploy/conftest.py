@@ -18,8 +18,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def house(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    return moved_in(prepared, tmp_path, monkeypatch)
+
+
+def moved_in(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A copy of a prepared warehouse and its addresses, for one test to send from."""
     for name in ("loop.duckdb", "addresses.csv"):
-        (tmp_path / name).write_bytes((prepared / name).read_bytes())
+        (folder / name).write_bytes((source / name).read_bytes())
     monkeypatch.setenv("LOOP_PUBLIC_URL", "https://u.example.test")
-    monkeypatch.setenv("LOOP_ADDRESSES", str(tmp_path / "addresses.csv"))
-    return Warehouse(tmp_path)
+    monkeypatch.setenv("LOOP_ADDRESSES", str(folder / "addresses.csv"))
+    return Warehouse(folder)

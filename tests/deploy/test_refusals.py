@@ -14,6 +14,7 @@ from orchestration.errors import Refusal
 from orchestration.measure.cycles import open_cycle
 from tests.bench.sender_kills import NOON, PROGRAM, prepare, send_id
 from tests.conftest import parsed_before
+from tests.deploy.conftest import moved_in
 from tests.deploy.played import PEOPLE, WANTED, MovingClock, PlayedChannel, reasons, sent
 
 # Neither unsubscribed nor held out.
@@ -41,11 +42,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def believed(parsed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    for name in ("loop.duckdb", "addresses.csv"):
-        (tmp_path / name).write_bytes((parsed / name).read_bytes())
-    monkeypatch.setenv("LOOP_PUBLIC_URL", "https://u.example.test")
-    monkeypatch.setenv("LOOP_ADDRESSES", str(tmp_path / "addresses.csv"))
-    return Warehouse(tmp_path)
+    return moved_in(parsed, tmp_path, monkeypatch)
 
 
 def tell(house: Warehouse, name: str | None, at: dt.datetime = NOON, person: str = LEAVING, **more: Any) -> None:
